@@ -1,0 +1,16 @@
+package conformance
+
+// Each area's package declares its specs as it is loaded.
+import (
+	_ "github.com/etalon-dev/etalon/conformance/api"
+	_ "github.com/etalon-dev/etalon/conformance/authorization"
+	_ "github.com/etalon-dev/etalon/conformance/configuration"
+	_ "github.com/etalon-dev/etalon/conformance/deployments"
+	_ "github.com/etalon-dev/etalon/conformance/labels"
+	_ "github.com/etalon-dev/etalon/conformance/namespaces"
+	_ "github.com/etalon-dev/etalon/conformance/nodes"
+	_ "github.com/etalon-dev/etalon/conformance/pods"
+	_ "github.com/etalon-dev/etalon/conformance/replication"
+	_ "github.com/etalon-dev/etalon/conformance/scheduling"
+	_ "github.com/etalon-dev/etalon/conformance/services"
+)

@@ -1,0 +1,57 @@
+package framework
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// skipUnless skips the spec, naming the missing need, when the cluster does not offer them all.
+func (f *Framework) skipUnless(ctx context.Context, needs []string) {
+	GinkgoHelper()
+	for _, need := range needs {
+		if count, isNodes := strings.CutPrefix(need, "nodes:"); isNodes {
+			wanted, err := strconv.Atoi(count)
+			f.must(err, "read the need %q", need)
+			if has := len(f.Nodes(ctx)); has < wanted {
+				Skip(fmt.Sprintf("needs %s: the cluster has %d node(s) that are Ready and take any pod", need, has))
+			}
+		}
+	}
+}
+
+// Nodes returns the nodes that are Ready and take pods without tolerations.
+func (f *Framework) Nodes(ctx context.Context) []corev1.Node {
+	GinkgoHelper()
+	list, err := f.API.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	f.must(err, "list the nodes")
+	var usable []corev1.Node
+	for _, node := range list.Items {
+		if takesPods(node) {
+			usable = append(usable, node)
+		}
+	}
+	return usable
+}
+
+func takesPods(node corev1.Node) bool {
+	if node.Spec.Unschedulable {
+		return false
+	}
+	for _, taint := range node.Spec.Taints {
+		if taint.Effect != corev1.TaintEffectPreferNoSchedule {
+			return false
+		}
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	toolswatch "k8s.io/client-go/tools/watch"
+)
+
+// source is what a typed client offers for one kind in one namespace.
+type source[L runtime.Object] interface {
+	List(ctx context.Context, options metav1.ListOptions) (L, error)
+	Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error)
+}
+
+// WatchPods observes the pods that the label selector picks ("" for all).
+func (f *Framework) WatchPods(ctx context.Context, selector string) *Observer[*corev1.Pod] {
+	GinkgoHelper()
+	return observe[*corev1.Pod](ctx, f, "pods "+selector, f.API.CoreV1().Pods(f.Namespace), metav1.ListOptions{LabelSelector: selector}, podLine)
+}
+
+// WatchPod observes one pod by name, before it exists, while it does and after.
+func (f *Framework) WatchPod(ctx context.Context, name string) *Observer[*corev1.Pod] {
+	GinkgoHelper()
+	return observe[*corev1.Pod](ctx, f, "pod "+name, f.API.CoreV1().Pods(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, podLine)
+}
+
+// WatchReplicaSets observes the ReplicaSets that the label selector picks.
+func (f *Framework) WatchReplicaSets(ctx context.Context, selector string) *Observer[*appsv1.ReplicaSet] {
+	GinkgoHelper()
+	return observe[*appsv1.ReplicaSet](ctx, f, "ReplicaSets "+selector, f.API.AppsV1().ReplicaSets(f.Namespace), metav1.ListOptions{LabelSelector: selector}, replicaSetLine)
+}
+
+// WatchControllers observes the ReplicationControllers that the label selector picks.
+func (f *Framework) WatchControllers(ctx context.Context, selector string) *Observer[*corev1.ReplicationController] {
+	GinkgoHelper()
+	return observe[*corev1.ReplicationController](ctx, f, "ReplicationControllers "+selector, f.API.CoreV1().ReplicationControllers(f.Namespace), metav1.ListOptions{LabelSelector: selector}, controllerLine)
+}
+
+// WatchDeployment observes one Deployment by name.
+func (f *Framework) WatchDeployment(ctx context.Context, name string) *Observer[*appsv1.Deployment] {
+	GinkgoHelper()
+	return observe[*appsv1.Deployment](ctx, f, "Deployment "+name, f.API.AppsV1().Deployments(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, deploymentLine)
+}
+
+// WatchSlices observes the EndpointSlices of a Service.
+func (f *Framework) WatchSlices(ctx context.Context, service string) *Observer[*discoveryv1.EndpointSlice] {
+	GinkgoHelper()
+	return observe[*discoveryv1.EndpointSlice](ctx, f, "EndpointSlices of "+service, f.API.DiscoveryV1().EndpointSlices(f.Namespace),
+		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}, sliceLine)
+}
+
+// observe lists and watches until the spec's context ends. A watch that breaks resumes where it was.
+func observe[T Object, L runtime.Object](ctx context.Context, f *Framework, what string, from source[L], options metav1.ListOptions, line func(T) string) *Observer[T] {
+	GinkgoHelper()
+	list, err := from.List(ctx, options)
+	f.must(err, "list the %s", what)
+	items, err := meta.ExtractList(list)
+	f.must(err, "read the list of %s", what)
+	var initial []T
+	for _, item := range items {
+		initial = append(initial, item.(T))
+	}
+	version := any(list).(metav1.ListInterface).GetResourceVersion()
+	watcher, err := toolswatch.NewRetryWatcherWithContext(ctx, version, watcherOf[L]{from, options})
+	f.must(err, "watch the %s", what)
+	o := &Observer[T]{what: what, line: line, states: newHistory(initial)}
+	DeferCleanup(watcher.Stop)
+	go func() {
+		for event := range watcher.ResultChan() {
+			object, isObject := event.Object.(T)
+			if !isObject {
+				o.states.end(fmt.Errorf("the watch ended: %w", apierrors.FromObject(event.Object)))
+				return
+			}
+			if event.Type != watch.Bookmark {
+				o.states.apply(event.Type, object)
+			}
+		}
+		o.states.end(errors.New("the watch ended with the spec's time"))
+	}()
+	return o
+}
+
+// watcherOf narrows a source to the objects that the options pick.
+type watcherOf[L runtime.Object] struct {
+	source[L]
+	options metav1.ListOptions
+}
+
+func (w watcherOf[L]) WatchWithContext(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	options.LabelSelector, options.FieldSelector = w.options.LabelSelector, w.options.FieldSelector
+	return w.Watch(ctx, options)
+}
+
+func replicaSetLine(rs *appsv1.ReplicaSet) string {
+	return fmt.Sprintf("%s: wants %d, has %d, ready %d, available %d, revision %q", rs.Name, *rs.Spec.Replicas,
+		rs.Status.Replicas, rs.Status.ReadyReplicas, rs.Status.AvailableReplicas, rs.Annotations[RevisionAnnotation])
+}
+
+func controllerLine(rc *corev1.ReplicationController) string {
+	return fmt.Sprintf("%s: wants %d, has %d, ready %d, available %d", rc.Name, *rc.Spec.Replicas,
+		rc.Status.Replicas, rc.Status.ReadyReplicas, rc.Status.AvailableReplicas)
+}
+
+func deploymentLine(d *appsv1.Deployment) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: generation %d observed %d, wants %d, has %d, updated %d, ready %d, available %d", d.Name, d.Generation,
+		d.Status.ObservedGeneration, *d.Spec.Replicas, d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas)
+	for _, c := range d.Status.Conditions {
+		fmt.Fprintf(&b, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
+	}
+	return b.String()
+}
+
+func sliceLine(slice *discoveryv1.EndpointSlice) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:", slice.Name)
+	for _, port := range slice.Ports {
+		if port.Port != nil {
+			fmt.Fprintf(&b, " port %d", *port.Port)
+		}
+	}
+	for _, e := range slice.Endpoints {
+		fmt.Fprintf(&b, "; %v", e.Addresses)
+		if e.Conditions.Ready != nil {
+			fmt.Fprintf(&b, " ready=%t", *e.Conditions.Ready)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,2 @@
+// Package apps declares the resources of the apps group, v1.
+package apps

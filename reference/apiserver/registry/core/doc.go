@@ -1,0 +1,2 @@
+// Package core declares the resources of the core group, v1.
+package core

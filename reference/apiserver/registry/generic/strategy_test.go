@@ -1,0 +1,109 @@
+package generic
+
+import (
+	"context"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// example is a resource with every half and option that the strategies look at.
+var example = Resource[*appsv1.ReplicaSet]{
+	GV: appsv1.SchemeGroupVersion, Plural: "replicasets", Singular: "replicaset",
+	Object: &appsv1.ReplicaSet{}, List: &appsv1.ReplicaSetList{},
+	Spec:       func(r *appsv1.ReplicaSet) any { return &r.Spec },
+	Status:     func(r *appsv1.ReplicaSet) any { return &r.Status },
+	Generation: true,
+}
+
+func replicaSet(replicas, observed int32, labels map[string]string) *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Generation: 4, Labels: labels},
+		Spec:       appsv1.ReplicaSetSpec{Replicas: ptr.To(replicas)}, Status: appsv1.ReplicaSetStatus{Replicas: observed},
+	}
+}
+
+func TestCreateClearsStatusAndStartsGeneration(t *testing.T) {
+	r := replicaSet(3, 3, nil)
+	strategy[*appsv1.ReplicaSet]{r: &example}.PrepareForCreate(context.Background(), r)
+	if r.Generation != 1 || r.Status.Replicas != 0 || *r.Spec.Replicas != 3 {
+		t.Errorf("got %+v", r)
+	}
+	keep := example
+	keep.StatusOnCreate = true
+	r = replicaSet(3, 3, nil)
+	strategy[*appsv1.ReplicaSet]{r: &keep}.PrepareForCreate(context.Background(), r)
+	if r.Status.Replicas != 3 {
+		t.Error("StatusOnCreate lost the status")
+	}
+}
+
+func TestUpdateKeepsStatusAndCountsSpecChanges(t *testing.T) {
+	old := replicaSet(3, 2, nil)
+	for _, c := range []struct {
+		name       string
+		update     *appsv1.ReplicaSet
+		generation int64
+	}{
+		{"spec", replicaSet(5, 2, nil), 5},
+		{"status only", replicaSet(3, 9, nil), 4},
+		{"labels only", replicaSet(3, 2, map[string]string{"a": "b"}), 4},
+	} {
+		strategy[*appsv1.ReplicaSet]{r: &example}.PrepareForUpdate(context.Background(), c.update, old)
+		if c.update.Generation != c.generation || c.update.Status.Replicas != 2 {
+			t.Errorf("%s: generation %d, status.replicas %d", c.name, c.update.Generation, c.update.Status.Replicas)
+		}
+	}
+}
+
+func TestStatusUpdateKeepsSpec(t *testing.T) {
+	old := replicaSet(3, 2, map[string]string{"kept": "yes"})
+	r := replicaSet(7, 5, map[string]string{"new": "label"})
+	example.StatusStrategy().PrepareForUpdate(context.Background(), r, old)
+	if *r.Spec.Replicas != 3 || r.Status.Replicas != 5 || r.Labels["new"] != "label" || r.Generation != 4 {
+		t.Errorf("got %+v", r)
+	}
+	strict := example
+	strict.StatusKeepsMeta = true
+	r = replicaSet(7, 5, map[string]string{"new": "label"})
+	strict.StatusStrategy().PrepareForUpdate(context.Background(), r, old)
+	if r.Labels["kept"] != "yes" || r.Labels["new"] != "" {
+		t.Errorf("labels %v", r.Labels)
+	}
+}
+
+func TestResetFields(t *testing.T) {
+	main := strategy[*appsv1.ReplicaSet]{r: &example}.GetResetFields()["apps/v1"]
+	if !main.Has(fieldpath.MakePathOrDie("status")) || main.Has(fieldpath.MakePathOrDie("spec")) {
+		t.Errorf("main: %v", main)
+	}
+	withLabels := example
+	withLabels.StatusResets = []string{"metadata.labels"}
+	status := withLabels.StatusStrategy().GetResetFields()["apps/v1"]
+	if !status.Has(fieldpath.MakePathOrDie("spec")) || !status.Has(fieldpath.MakePathOrDie("metadata", "labels")) {
+		t.Errorf("status: %v", status)
+	}
+}
+
+func TestDeleteStrategies(t *testing.T) {
+	if _, ok := example.deleteStrategy().(rest.RESTGracefulDeleteStrategy); ok {
+		t.Error("a resource without Grace is deleted gracefully")
+	}
+	orphaning := example
+	orphaning.Propagation = func(context.Context) rest.GarbageCollectionPolicy { return rest.OrphanDependents }
+	gc, ok := orphaning.deleteStrategy().(rest.GarbageCollectionDeleteStrategy)
+	if !ok || gc.DefaultGarbageCollectionPolicy(context.Background()) != rest.OrphanDependents {
+		t.Error("Propagation is not asked")
+	}
+	gracious := example
+	gracious.Grace = func(_ *appsv1.ReplicaSet, o *metav1.DeleteOptions) { o.GracePeriodSeconds = ptr.To[int64](9) }
+	graceful, ok := gracious.deleteStrategy().(rest.RESTGracefulDeleteStrategy)
+	options := &metav1.DeleteOptions{}
+	if !ok || !graceful.CheckGracefulDelete(context.Background(), &appsv1.ReplicaSet{}, options) || *options.GracePeriodSeconds != 9 {
+		t.Error("Grace is not asked")
+	}
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	flowcontrolbootstrap "k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/etalon-dev/etalon/reference/auth/rbac/bootstrap"
+)
+
+// systemNamespaces exist from the start. See the documentation, "Namespaces: Initial namespaces".
+var systemNamespaces = []string{
+	metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease,
+}
+
+// bootstrapHooks create what every cluster has before its first user; /readyz waits for them. The
+// names are upstream's, which tools that read /readyz?verbose know.
+func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHookFunc {
+	hook := func(ensure func(context.Context, kubernetes.Interface) error) genericapiserver.PostStartHookFunc {
+		return func(h genericapiserver.PostStartHookContext) error { return insist(h, b.client, ensure) }
+	}
+	return map[string]genericapiserver.PostStartHookFunc{
+		"start-system-namespaces-controller":           hook(ensureNamespaces),
+		"bootstrap-controller":                         hook(b.ensureKubernetesService),
+		"rbac/bootstrap-roles":                         hook(bootstrap.Ensure),
+		"scheduling/bootstrap-system-priority-classes": hook(ensurePriorityClasses),
+		"priority-and-fairness-config-producer":        hook(ensureFlowControl),
+	}
+}
+
+const (
+	insistEvery   = 50 * time.Millisecond
+	insistTimeout = time.Minute
+)
+
+// insist tries ensure until it succeeds: the stores behind the API may still be starting, and
+// another API server may be writing the same objects.
+func insist(ctx context.Context, client kubernetes.Interface, ensure func(context.Context, kubernetes.Interface) error) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, insistEvery, insistTimeout, true, func(ctx context.Context) (bool, error) {
+		last = ensure(ctx, client)
+		return last == nil, nil
+	})
+	if err != nil && last != nil {
+		return last
+	}
+	return err
+}
+
+func ensureNamespaces(ctx context.Context, client kubernetes.Interface) error {
+	var errs []error
+	for _, name := range systemNamespaces {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+		errs = append(errs, unlessExists(err))
+	}
+	return errors.Join(errs...)
+}
+
+// systemPriorityClasses are for pods that the cluster itself depends on.
+var systemPriorityClasses = []schedulingv1.PriorityClass{{
+	ObjectMeta:  metav1.ObjectMeta{Name: "system-node-critical"},
+	Value:       2_000_001_000,
+	Description: "Used for system critical pods that must not be moved from their current node.",
+}, {
+	ObjectMeta:  metav1.ObjectMeta{Name: "system-cluster-critical"},
+	Value:       2_000_000_000,
+	Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+}}
+
+func ensurePriorityClasses(ctx context.Context, client kubernetes.Interface) error {
+	var errs []error
+	for i := range systemPriorityClasses {
+		_, err := client.SchedulingV1().PriorityClasses().Create(ctx, &systemPriorityClasses[i], metav1.CreateOptions{})
+		errs = append(errs, unlessExists(err))
+	}
+	return errors.Join(errs...)
+}
+
+// ensureFlowControl creates the flow schemas and priority levels that k8s.io/apiserver suggests. What
+// an administrator changed later stays changed.
+func ensureFlowControl(ctx context.Context, client kubernetes.Interface) error {
+	api := client.FlowcontrolV1()
+	var errs []error
+	for _, level := range append(flowcontrolbootstrap.MandatoryPriorityLevelConfigurations, flowcontrolbootstrap.SuggestedPriorityLevelConfigurations...) {
+		_, err := api.PriorityLevelConfigurations().Create(ctx, level, metav1.CreateOptions{})
+		errs = append(errs, unlessExists(err))
+	}
+	for _, schema := range append(flowcontrolbootstrap.MandatoryFlowSchemas, flowcontrolbootstrap.SuggestedFlowSchemas...) {
+		_, err := api.FlowSchemas().Create(ctx, schema, metav1.CreateOptions{})
+		errs = append(errs, unlessExists(err))
+	}
+	return errors.Join(errs...)
+}
+
+func unlessExists(err error) error {
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	utilproxy "k8s.io/apiserver/pkg/util/proxy"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/keyutil"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/apiserver/registry"
+	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
+	"github.com/etalon-dev/etalon/reference/auth/reviews"
+	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
+)
+
+var errRBACNotSynced = errors.New("roles and bindings are not read yet")
+
+// builtInServer is the middle of the chain: the resources of Kubernetes itself.
+type builtInServer struct {
+	options Options
+	client  kubernetes.Interface
+	shared  informers.SharedInformerFactory
+	slices  utilproxy.EndpointSliceGetter
+
+	issuer *serviceaccount.Issuer
+	key    crypto.PublicKey
+	rules  authorizer.RuleResolver
+	stores *stores
+
+	// externalAddress is host:port of this server as pods reach it.
+	externalAddress string
+
+	groupVersions []schema.GroupVersion
+}
+
+// applyIdentity settles who may talk to the chain and what they may do.
+func (b *builtInServer) applyIdentity(cfg *genericapiserver.Config) error {
+	key, err := keyutil.PrivateKeyFromFile(b.options.ServiceAccountKeyFile)
+	if err != nil {
+		return fmt.Errorf("--service-account-key-file: %w", err)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("--service-account-key-file: a %T cannot sign", key)
+	}
+	b.key = signer.Public()
+	if b.issuer, err = serviceaccount.NewIssuer(b.options.ServiceAccountIssuer, signer); err != nil {
+		return fmt.Errorf("--service-account-issuer: %w", err)
+	}
+	b.stores = &stores{}
+	names := []string{b.options.ServiceAccountIssuer}
+	tokens, err := serviceaccount.NewAuthenticator(names, []crypto.PublicKey{b.key}, names, b.stores.getters())
+	if err != nil {
+		return err
+	}
+	if err := applyAuthentication(cfg, b.options, tokens); err != nil {
+		return err
+	}
+	b.rules, err = applyAuthorization(cfg, b.shared)
+	return err
+}
+
+// install builds the server and puts every group, subresource and start hook into it.
+func (b *builtInServer) install(cfg genericapiserver.Config, delegate genericapiserver.DelegationTarget) (*genericapiserver.GenericAPIServer, error) {
+	b.externalAddress = cfg.ExternalAddress
+	cfg.PostStartHooks = maps.Clone(cfg.PostStartHooks)
+	server, err := cfg.Complete(b.shared).New("kube-apiserver", delegate)
+	if err != nil {
+		return nil, err
+	}
+	built, err := b.buildGroups(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := server.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, built.Core); err != nil {
+		return nil, err
+	}
+	if err := server.InstallAPIGroups(built.Groups...); err != nil {
+		return nil, err
+	}
+	b.groupVersions = []schema.GroupVersion{corev1.SchemeGroupVersion}
+	for _, group := range built.Groups {
+		b.groupVersions = append(b.groupVersions, servedVersions(group)...)
+	}
+	if err := b.publishIssuer(server); err != nil {
+		return nil, err
+	}
+	for name, hook := range b.bootstrapHooks() {
+		if err := server.AddPostStartHook(name, hook); err != nil {
+			return nil, err
+		}
+	}
+	return server, server.AddPostStartHook("repair-service-allocations", func(hook genericapiserver.PostStartHookContext) error {
+		go wait.UntilWithContext(hook, b.repair(built.RepairServices), repairEvery)
+		return nil
+	})
+}
+
+// repairEvery is how often the records of cluster IPs and node ports are checked.
+const repairEvery = 3 * time.Minute
+
+func (b *builtInServer) repair(services func(context.Context) error) func(context.Context) {
+	return func(ctx context.Context) {
+		if err := services(ctx); err != nil {
+			klog.FromContext(ctx).Error(err, "Cannot repair the records of cluster IPs and node ports")
+		}
+	}
+}
+
+// buildGroups builds the built-in resources and adds what is not storage: tokens, reviews, and the
+// subresources behind which are kubelets.
+func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Built, error) {
+	cidr, err := b.options.serviceCIDR()
+	if err != nil {
+		return nil, err
+	}
+	low, high, err := b.options.nodePorts()
+	if err != nil {
+		return nil, err
+	}
+	built, err := registry.Groups(registry.Config{
+		Getter: cfg.RESTOptionsGetter, ServiceCIDR: cidr, NodePortMin: low, NodePortMax: high,
+	})
+	if err != nil {
+		return nil, err
+	}
+	*b.stores = stores{
+		pods: built.Pods, nodes: built.Nodes, services: built.Services,
+		secrets: built.Secrets, serviceAccounts: built.ServiceAccounts,
+	}
+	core := built.Core.VersionedResourcesStorageMap["v1"]
+	audiences := []string{b.options.ServiceAccountIssuer}
+	core["serviceaccounts/token"] = &serviceaccount.TokenREST{Issuer: b.issuer, Audiences: audiences, Get: b.stores.getters()}
+	if err := b.addConnections(core, built, cfg.Authorization.Authorizer, b.slices); err != nil {
+		return nil, err
+	}
+	built.Groups = append(built.Groups,
+		reviewGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
+		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.rules)))
+	return built, nil
+}
+
+func reviewGroup(name string, versions map[string]map[string]rest.Storage) *genericapiserver.APIGroupInfo {
+	info := genericapiserver.NewDefaultAPIGroupInfo(name, scheme.Scheme, scheme.ParameterCodec, scheme.Codecs)
+	info.VersionedResourcesStorageMap = versions
+	return &info
+}
+
+func servedVersions(group *genericapiserver.APIGroupInfo) []schema.GroupVersion {
+	var served []schema.GroupVersion
+	for _, gv := range group.PrioritizedVersions {
+		if len(group.VersionedResourcesStorageMap[gv.Version]) > 0 {
+			served = append(served, gv)
+		}
+	}
+	return served
+}
+
+// publishIssuer serves the OpenID discovery documents, by which others check our tokens.
+func (b *builtInServer) publishIssuer(server *genericapiserver.GenericAPIServer) error {
+	keysURL := "https://" + b.externalAddress + serviceaccount.KeysPath
+	documents, err := serviceaccount.NewDiscovery(b.issuer.Name(), keysURL, []crypto.PublicKey{b.key})
+	if err != nil {
+		return err
+	}
+	server.Handler.NonGoRestfulMux.Handle(serviceaccount.DiscoveryPath, documents.Configuration())
+	server.Handler.NonGoRestfulMux.Handle(serviceaccount.KeysPath, documents.Keys())
+	return nil
+}

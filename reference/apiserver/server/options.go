@@ -1,0 +1,91 @@
+// Package server wires the API server: k8s.io/apiserver's machinery, the built-in resources, custom
+// resources and aggregation, on etcd.
+package server
+
+import (
+	"fmt"
+	"net/netip"
+
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+)
+
+// Options configure an API server. Every file is PEM unless it says otherwise.
+type Options struct {
+	// Listen are the host:port addresses that serve the API over TLS. Port 0 chooses one.
+	Listen []string
+	// AdvertiseAddress is the address in the endpoints of the Service default/kubernetes: where pods
+	// reach this server. Empty: the host of the first listen address.
+	AdvertiseAddress string
+
+	// EtcdDir is where the embedded etcd keeps its data. Unused with Etcd servers.
+	EtcdDir string
+	// Fsync makes the embedded etcd wait for the disk before it acknowledges a write.
+	Fsync bool
+	// Etcd is an external etcd cluster, if it names servers.
+	Etcd storagebackend.TransportConfig
+
+	// CertFile and KeyFile are the serving certificate and its key.
+	CertFile, KeyFile string
+	// ClientCAFile signs client certificates: CN is the user, O are the groups.
+	ClientCAFile string
+	// TokenAuthFile is a CSV file of static tokens: token,user,uid,"group1,group2". Optional.
+	TokenAuthFile string
+	// ServiceAccountKeyFile is the ECDSA private key that signs and checks ServiceAccount tokens.
+	ServiceAccountKeyFile string
+	// ServiceAccountIssuer is the tokens' issuer and default audience.
+	ServiceAccountIssuer string
+
+	// KubeletCertFile and KubeletKeyFile identify this server to kubelets, KubeletCAFile checks theirs.
+	// Optional: without them logs, exec, attach, port-forward and node proxy do not work.
+	KubeletCertFile, KubeletKeyFile, KubeletCAFile string
+
+	// ServiceCIDR is the range of cluster IPs.
+	ServiceCIDR string
+	// NodePortRange is "min-max", both included.
+	NodePortRange string
+}
+
+// DefaultOptions are the defaults of `etalon apiserver`.
+func DefaultOptions() Options {
+	return Options{
+		Listen:               []string{"127.0.0.1:6443"},
+		EtcdDir:              "etcd",
+		Fsync:                true,
+		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
+		ServiceCIDR:          "10.96.0.0/12",
+		NodePortRange:        "30000-32767",
+	}
+}
+
+// serviceCIDR parses ServiceCIDR.
+func (o Options) serviceCIDR() (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(o.ServiceCIDR)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("--service-cluster-ip-range: %w", err)
+	}
+	return prefix.Masked(), nil
+}
+
+// nodePorts parses NodePortRange.
+func (o Options) nodePorts() (low, high int, err error) {
+	if n, scanErr := fmt.Sscanf(o.NodePortRange, "%d-%d", &low, &high); n != 2 || scanErr != nil || low < 1 || high > 65535 || low > high {
+		return 0, 0, fmt.Errorf("--service-node-port-range: %q is not a range like 30000-32767", o.NodePortRange)
+	}
+	return low, high, nil
+}
+
+// validate names the flag that is missing.
+func (o Options) validate() error {
+	for flag, value := range map[string]string{
+		"--tls-cert-file": o.CertFile, "--tls-private-key-file": o.KeyFile,
+		"--client-ca-file": o.ClientCAFile, "--service-account-key-file": o.ServiceAccountKeyFile,
+	} {
+		if value == "" {
+			return fmt.Errorf("%s is required", flag)
+		}
+	}
+	if len(o.Listen) == 0 {
+		return fmt.Errorf("--listen is required")
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package validation
+
+import (
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// maxCronJobName leaves room for the 11 characters that the controller appends to name a Job.
+const maxCronJobName = 52
+
+// CronJob checks a new CronJob.
+func CronJob(c *batchv1.CronJob) field.ErrorList {
+	s := &c.Spec
+	errs := newMeta(&c.ObjectMeta, namespaced, subdomainName)
+	if len(c.Name) > maxCronJobName {
+		errs = append(errs, field.Invalid(metadataPath.Child("name"), c.Name, "must be no more than 52 characters"))
+	}
+	errs = append(errs, cronSchedule(specPath.Child("schedule"), s.Schedule, s.TimeZone != nil)...)
+	if s.TimeZone != nil {
+		errs = append(errs, timeZone(specPath.Child("timeZone"), *s.TimeZone)...)
+	}
+	errs = append(errs, nonNegativePtr(specPath.Child("startingDeadlineSeconds"), s.StartingDeadlineSeconds)...)
+	errs = append(errs, oneOf(specPath.Child("concurrencyPolicy"), s.ConcurrencyPolicy,
+		batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent)...)
+	errs = append(errs, nonNegativePtr(specPath.Child("successfulJobsHistoryLimit"), s.SuccessfulJobsHistoryLimit)...)
+	errs = append(errs, nonNegativePtr(specPath.Child("failedJobsHistoryLimit"), s.FailedJobsHistoryLimit)...)
+	template := specPath.Child("jobTemplate", "spec")
+	if isTrue(s.JobTemplate.Spec.ManualSelector) {
+		errs = append(errs, field.NotSupported(template.Child("manualSelector"), *s.JobTemplate.Spec.ManualSelector, []string{"nil", "false"}))
+	}
+	return append(errs, jobSpec(template, &s.JobTemplate.Spec)...)
+}
+
+func cronSchedule(p *field.Path, schedule string, hasZone bool) (errs field.ErrorList) {
+	if schedule == "" {
+		return field.ErrorList{field.Required(p, "")}
+	}
+	if strings.Contains(schedule, "TZ") {
+		if hasZone {
+			errs = append(errs, field.Invalid(p, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"))
+		}
+		return append(errs, field.Invalid(p, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+	}
+	if err := checkCron(schedule); err != nil {
+		errs = append(errs, field.Invalid(p, schedule, err.Error()))
+	}
+	return errs
+}
+
+func timeZone(p *field.Path, name string) field.ErrorList {
+	if name == "" {
+		return field.ErrorList{field.Invalid(p, name, "timeZone must be nil or non-empty string")}
+	}
+	if strings.EqualFold(name, "Local") {
+		return field.ErrorList{field.Invalid(p, name, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")}
+	}
+	if _, err := time.LoadLocation(name); err != nil {
+		return field.ErrorList{field.Invalid(p, name, err.Error())}
+	}
+	return nil
+}
+
+// CronJobUpdate checks a replacement of a CronJob; everything may change.
+func CronJobUpdate(c, old *batchv1.CronJob) field.ErrorList {
+	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), CronJob(c)...)
+}
+
+// CronJobStatusUpdate checks a write to a CronJob's status.
+func CronJobStatusUpdate(c, old *batchv1.CronJob) field.ErrorList {
+	return updatedMeta(&c.ObjectMeta, &old.ObjectMeta)
+}

@@ -1,0 +1,11 @@
+// Package validation holds the rules that decide whether an object may be stored.
+//
+// Every function is pure: it looks at the object (and, on update, at what is stored) and answers
+// with the list of what is wrong, in the field paths and words that Kubernetes users know
+// (https://kubernetes.io/docs/reference/kubernetes-api/). Objects are expected to have been
+// defaulted (package defaults); an object that was not is refused, never a panic.
+//
+//   - Kind(obj) judges a new object.
+//   - KindUpdate(new, old) judges a replacement completely: callers need not call Kind too.
+//   - KindStatusUpdate(new, old) judges a write to the status subresource.
+package validation

@@ -1,0 +1,152 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/etalon-dev/etalon/fixtures/images"
+	"github.com/etalon-dev/etalon/reference/cluster/cgroup"
+	"github.com/etalon-dev/etalon/reference/cluster/containerd"
+	"github.com/etalon-dev/etalon/reference/cluster/init/spec"
+	"github.com/etalon-dev/etalon/reference/cluster/node"
+	"github.com/etalon-dev/etalon/reference/cluster/process"
+	"github.com/etalon-dev/etalon/reference/network"
+)
+
+const (
+	controlPlaneFile  = "control-plane.json"
+	controlPlaneState = "control-plane.state"
+)
+
+// etalon is a process that runs one command of our own program.
+func (c *Cluster) etalon(name, log string, args ...string) spec.Process {
+	return spec.Process{Name: name, Path: filepath.Join(c.Programs, "etalon"), Args: append([]string{name}, args...), Log: log}
+}
+
+// controlPlane lists the processes on the machine itself.
+func (c *Cluster) controlPlane() []spec.Process {
+	pki := func(name string) string { return c.path("pki", name) }
+	log := func(name string) string { return c.path("logs", name+".log") }
+	apiserver := []string{
+		"--listen", c.localAddress(), "--listen", c.clusterAddress(), "--advertise-address", c.plan().Machine().Addr().String(),
+		"--tls-cert-file", pki("apiserver.crt"), "--tls-private-key-file", pki("apiserver.key"), "--client-ca-file", pki("ca.crt"),
+		"--service-account-key-file", pki("sa.key"), "--service-account-issuer", "https://kubernetes.default.svc.cluster.local",
+		"--token-auth-file", pki("tokens.csv"), "--kubelet-client-certificate", pki("apiserver-kubelet-client.crt"),
+		"--kubelet-client-key", pki("apiserver-kubelet-client.key"), "--kubelet-certificate-authority", pki("ca.crt"),
+		"--service-cluster-ip-range", network.Services.String(), "--service-node-port-range", "30000-32767",
+	}
+	if len(c.EtcdServers) > 0 {
+		for _, s := range c.EtcdServers {
+			apiserver = append(apiserver, "--etcd-servers", s)
+		}
+	} else {
+		apiserver = append(apiserver, "--etcd-dir", c.path("etcd"), "--fsync="+strconv.FormatBool(!c.NoFsync))
+	}
+	list := []spec.Process{
+		c.etalon("apiserver", log("apiserver"), apiserver...),
+		c.etalon("registry", log("registry"), "--listen", c.registryAddress(), "--root", c.path("registry"),
+			"--tls-cert-file", pki("registry.crt"), "--tls-private-key-file", pki("registry.key")),
+	}
+	if c.has("controllers") {
+		list = append(list, c.etalon("controllers", log("controllers"), "--kubeconfig", c.path("kubeconfigs", "controllers"), "--root-ca-file", pki("ca.crt")))
+	}
+	if c.has("scheduler") {
+		list = append(list, c.etalon("scheduler", log("scheduler"), "--kubeconfig", c.path("kubeconfigs", "scheduler")))
+	}
+	return list
+}
+
+// startControlPlane starts the machine's supervisor, which outlives this process.
+func (c *Cluster) startControlPlane() error {
+	task := spec.Spec{Processes: c.controlPlane(), NoFile: 1 << 20, StateFile: c.path(controlPlaneState)}
+	for i := range task.Processes {
+		task.Processes[i].Env = node.Environment()
+	}
+	if err := os.Remove(task.StateFile); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := spec.Save(c.path(controlPlaneFile), task); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(c.path("logs", "supervisor.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(c.Programs, process.Init), c.path(controlPlaneFile), c.ID)
+	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = log, log, "/", node.Environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the control plane: %w", err)
+	}
+	go func() { _ = cmd.Wait() }()
+	return nil
+}
+
+// findControlPlane returns the machine's supervisor, or nil when it does not run.
+func (c *Cluster) findControlPlane() (*process.Handle, error) {
+	return process.Find(c.path(controlPlaneFile), c.ID)
+}
+
+// nodeProcesses lists the processes of a node; their paths are those inside it.
+func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
+	file := func(name string) string { return filepath.Join(n.Dir, name) }
+	log := func(name string) string { return filepath.Join(n.Dir, "logs", name+".log") }
+	list := []spec.Process{c.etalon("containerd", log("containerd"), "--config", file("containerd.toml"))}
+	if c.has("kubelet") {
+		list = append(list, c.etalon("kubelet", log("kubelet"),
+			"--kubeconfig", file("kubeconfig"), "--node-name", n.Name(), "--node-ip", n.Plan.Node(n.Number).Addr().String(),
+			"--pod-cidr", n.Plan.NodePods(n.Number).String(), "--root-dir", "/var/lib/kubelet", "--pod-logs-dir", "/var/log/pods",
+			"--container-runtime-endpoint", "unix://"+containerd.Socket,
+			"--cluster-dns", network.DNSService.String(), "--cluster-domain", "cluster.local",
+			"--tls-cert-file", file("kubelet.crt"), "--tls-private-key-file", file("kubelet.key"), "--client-ca-file", file("ca.crt")))
+	}
+	if c.has("proxy") {
+		list = append(list, c.etalon("proxy", log("proxy"), "--kubeconfig", file("proxy.kubeconfig"), "--node-name", n.Name(),
+			"--cluster-cidr", n.Plan.Pods().String()))
+	}
+	for i := range list {
+		list[i].Env = node.Environment()
+	}
+	return list
+}
+
+// launch configures a node and starts it.
+func (c *Cluster) launch(ctx context.Context, n node.Node) error {
+	groups, err := cgroup.Detect()
+	if err != nil {
+		return err
+	}
+	cfg := containerd.Config{Dir: n.Dir, Programs: c.Programs, SandboxImage: images.Pause, Machine: containerd.Detect(n.Dir, groups)}
+	configuration, err := cfg.Render()
+	if err != nil {
+		return err
+	}
+	pods, err := network.CNIConfig(n.Plan.NodePods(n.Number), containerd.IPAM)
+	if err != nil {
+		return err
+	}
+	for file, content := range map[string][]byte{
+		filepath.Join(n.Dir, "containerd.toml"):                 configuration,
+		filepath.Join(cfg.CNIDir(), "10-etalon.conflist"):       append(pods, '\n'),
+		filepath.Join(cfg.CertsDir(), "_default", "hosts.toml"): containerd.Hosts("https://"+c.registryAddress(), filepath.Join(n.Dir, "ca.crt")),
+	} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, content) {
+			continue
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return err
+		}
+	}
+	n.Processes = c.nodeProcesses(n)
+	return n.Launch(ctx)
+}

@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etalon-dev/etalon/reference/cluster/init/spec"
+	"github.com/etalon-dev/etalon/reference/cluster/node"
+	"github.com/etalon-dev/etalon/reference/cluster/process"
+)
+
+// Status is what of a cluster runs.
+type Status struct {
+	Components []Component
+	// Healthy is true when all of it runs and all nodes are Ready.
+	Healthy bool
+}
+
+// Component is a process of the control plane, or a node.
+type Component struct {
+	Name string
+	// State is running, off, ready, or what it lacks.
+	State string
+	// Detail has the number and restarts of a process, the address of a node.
+	Detail string
+	ok     bool
+}
+
+func statusCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what of a cluster runs; fails when something does not",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := Find(name)
+			if err != nil {
+				return err
+			}
+			status, err := c.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			status.print(cmd.OutOrStdout(), c)
+			if !status.Healthy {
+				return fmt.Errorf("cluster %q is not whole; `etalon up%s` starts what is missing", c.Name, nameFlag(c.Name))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", DefaultName, "name of the cluster")
+	return cmd
+}
+
+// Status asks the machine what runs, and the API server how it is.
+func (c *Cluster) Status(ctx context.Context) (*Status, error) {
+	s := &Status{}
+	supervisor, err := c.findControlPlane()
+	if err != nil {
+		return nil, err
+	}
+	s.Components = append(s.Components, c.machineComponents(ctx, supervisor)...)
+	if supervisor != nil {
+		supervisor.Close()
+	}
+	for _, n := range c.allNodes() {
+		component, err := c.nodeComponent(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		s.Components = append(s.Components, component)
+	}
+	s.Healthy = true
+	for _, component := range s.Components {
+		s.Healthy = s.Healthy && component.ok
+	}
+	return s, nil
+}
+
+// machineComponents are the processes of the control plane, by the state that their supervisor keeps.
+func (c *Cluster) machineComponents(ctx context.Context, supervisor *process.Handle) []Component {
+	running := map[string]spec.ProcessState{}
+	if supervisor != nil {
+		if state, err := spec.LoadState(c.path(controlPlaneState)); err == nil {
+			for _, p := range state.Processes {
+				running[p.Name] = p
+			}
+		}
+	}
+	var list []Component
+	for _, p := range c.controlPlane() {
+		component := Component{Name: p.Name, State: "off"}
+		if now := running[p.Name]; now.Pid != 0 {
+			component.State, component.ok = "running", true
+			component.Detail = fmt.Sprintf("pid %d, restarts %d, for %v", now.Pid, now.Restarts, time.Since(now.Started).Round(time.Second))
+		} else if now.LastExit != "" {
+			component.Detail = "ended: " + now.LastExit
+		}
+		if p.Name == "apiserver" && component.ok {
+			component.State, component.ok = c.apiState(ctx)
+		}
+		list = append(list, component)
+	}
+	return list
+}
+
+func (c *Cluster) apiState(ctx context.Context) (string, bool) {
+	client, err := c.client()
+	if err == nil {
+		err = apiReady(client)(ctx)
+	}
+	if err != nil {
+		return "not ready", false
+	}
+	return "ready", true
+}
+
+func (c *Cluster) nodeComponent(ctx context.Context, n node.Node) (Component, error) {
+	component := Component{Name: n.Name(), State: "off", Detail: fmt.Sprintf("%s, pods %s", n.Plan.Node(n.Number).Addr(), n.Plan.NodePods(n.Number))}
+	running, err := n.Find()
+	if err != nil || running == nil {
+		return component, err
+	}
+	defer running.Close()
+	component.Detail = fmt.Sprintf("pid %d, %s", running.Pid, component.Detail)
+	if !c.has("kubelet") {
+		component.State, component.ok = "running", true
+		return component, nil
+	}
+	client, err := c.client()
+	if err == nil {
+		err = nodeReady(client, n.Name(), time.Time{})(ctx)
+	}
+	component.State, component.ok = "ready", err == nil
+	if err != nil {
+		component.State = "not ready"
+	}
+	return component, nil
+}
+
+func (s *Status) print(out io.Writer, c *Cluster) {
+	fmt.Fprintf(out, "Cluster %q: %s, data in %s\n", c.Name, c.Server(), c.DataDir)
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tSTATE\tDETAIL")
+	for _, component := range s.Components {
+		fmt.Fprintln(w, strings.Join([]string{component.Name, component.State, component.Detail}, "\t"))
+	}
+	_ = w.Flush()
+}

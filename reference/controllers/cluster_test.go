@@ -1,0 +1,127 @@
+package controllers_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+
+	"github.com/etalon-dev/etalon/reference/apiserver/apiservertest"
+	"github.com/etalon-dev/etalon/reference/controllers"
+)
+
+// patience bounds every wait. It is long, because it is only ever waited out by
+// a test that fails.
+const patience = time.Minute
+
+// cluster is an API server with all controllers on it, and pods that become
+// ready by themselves.
+type cluster struct {
+	kubernetes.Interface
+	config *rest.Config
+}
+
+// start runs a cluster until the test ends.
+func start(t *testing.T) *cluster {
+	t.Helper()
+	server := apiservertest.New(t)
+	client := kubernetes.NewForConfigOrDie(server.Config)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- controllers.Run(ctx, controllers.Options{
+			Config:      server.User("system:kube-controller-manager"),
+			RootCA:      []byte("-----BEGIN CERTIFICATE-----\n"),
+			LeaderElect: true,
+		})
+	}()
+	go animate(ctx, client)
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("controllers ended: %v", err)
+		}
+	})
+	return &cluster{Interface: client, config: server.Config}
+}
+
+// animate stands in for nodes: every pod is running and ready at once.
+func animate(ctx context.Context, client kubernetes.Interface) {
+	for ctx.Err() == nil {
+		pods, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
+		if err != nil {
+			continue
+		}
+		for event := range pods.ResultChan() {
+			pod, ok := event.Object.(*corev1.Pod)
+			if !ok || event.Type == watch.Deleted || pod.Status.Phase == corev1.PodRunning || pod.DeletionTimestamp != nil {
+				continue
+			}
+			pod.Status.Phase = corev1.PodRunning
+			pod.Status.Conditions = []corev1.PodCondition{{
+				Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
+			}}
+			// Whoever has changed or deleted it in between has made another event.
+			_, _ = client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		}
+	}
+}
+
+// until waits for the condition; the last error it returned is the explanation.
+func until(t *testing.T, what string, condition func(ctx context.Context) error) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		last = condition(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("waited %s for %s; last seen: %v", patience, what, last)
+	}
+}
+
+// namespace makes a namespace for the test.
+func (c *cluster) namespace(t *testing.T, name string) string {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	_, err := c.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{})
+	must(t, err)
+	until(t, "the default ServiceAccount", func(ctx context.Context) error {
+		_, err := c.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
+	return name
+}
+
+func template(app string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "etalon.dev/tool:v1"}}},
+	}
+}
+
+func deployment(namespace, app string, replicas int32) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(replicas),
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}},
+			Template: template(app),
+		},
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

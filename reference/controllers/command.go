@@ -1,0 +1,48 @@
+package controllers
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
+	"github.com/etalon-dev/etalon/reference/controllers/podgc"
+)
+
+// Command is `etalon controllers`.
+func Command() *cobra.Command {
+	var kubeconfig, rootCAFile string
+	o := Options{}
+	cmd := &cobra.Command{
+		Use:   "controllers --kubeconfig FILE --root-ca-file FILE",
+		Short: "Run the controllers of a cluster",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Config, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
+				return fmt.Errorf("--kubeconfig: %w", err)
+			}
+			if rootCAFile != "" {
+				if o.RootCA, err = os.ReadFile(rootCAFile); err != nil {
+					return fmt.Errorf("--root-ca-file: %w", err)
+				}
+			}
+			return Run(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the API server (the pod's own access if empty)")
+	flags.StringVar(&rootCAFile, "root-ca-file", "", "PEM certificates to publish as kube-root-ca.crt in every namespace")
+	flags.StringSliceVar(&o.Controllers, "controllers", []string{"*"}, "controllers to run: '*' for all, 'foo', '-foo' for all but foo")
+	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "work only while holding the Lease kube-system/"+leaseName)
+	flags.StringVar(&o.Identity, "leader-elect-identity", "",
+		"name in the Lease, of which only one process may live at a time; one that restarts under its old name need not wait (random if empty)")
+	flags.DurationVar(&o.NodeMonitorGracePeriod, "node-monitor-grace-period", nodelifecycle.DefaultGrace,
+		"how long a node may be silent before it is marked unreachable")
+	flags.IntVar(&o.TerminatedPodGCThreshold, "terminated-pod-gc-threshold", podgc.DefaultThreshold,
+		"how many finished pods to keep (negative: all)")
+	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", "", "address to serve /healthz and /metrics at, e.g. 127.0.0.1:10257 (nowhere if empty)")
+	return cmd
+}

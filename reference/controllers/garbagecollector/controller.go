@@ -1,0 +1,186 @@
+package garbagecollector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/lru"
+
+	"github.com/etalon-dev/etalon/reference/controllers/controller"
+)
+
+const (
+	// Name is the controller's name in events and logs.
+	Name = "garbage-collector-controller"
+	// remembered is how many absent owners are kept in mind, so that the
+	// thousand dependents of one owner do not each ask for it. A uid that is gone
+	// never comes back.
+	remembered = 500
+	// unseen is how soon to look again at an object whose owner exists and has
+	// not been observed: it may go before it ever is.
+	unseen = 5 * time.Second
+	// unresolvable is how soon to look again at an object whose owner's kind is
+	// not served.
+	unresolvable = 30 * time.Second
+)
+
+// Controller collects garbage. Its keys are uids, as names.
+type Controller struct {
+	metadata metadata.Interface
+	mapper   meta.ResettableRESTMapper
+	store    *store
+	monitors *monitors
+	absent   *lru.Cache
+	events   record.EventRecorder
+	queue    *controller.Queue
+}
+
+// New returns the garbage collector.
+func New(metadata metadata.Interface, discovery discovery.DiscoveryInterface, events record.EventRecorder) *Controller {
+	c := &Controller{
+		metadata: metadata,
+		mapper:   restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(discovery)),
+		absent:   lru.New(remembered),
+		events:   events,
+		queue:    controller.NewQueue(Name),
+	}
+	c.store = &store{graph: newGraph(), look: func(uid types.UID) { c.queue.Add(types.NamespacedName{Name: string(uid)}) }}
+	c.monitors = &monitors{
+		metadata: metadata, discovery: discovery, store: c.store, renewed: c.mapper.Reset,
+		kick: make(chan struct{}, 1), running: map[kindOf]*monitor{},
+	}
+	return c
+}
+
+// Run works until ctx ends. It collects nothing before it has seen every object
+// there is: until then, owners would seem to be missing that are only late.
+func (c *Controller) Run(ctx context.Context, workers int) {
+	ctx = klog.NewContext(ctx, klog.LoggerWithName(klog.FromContext(ctx), Name))
+	go c.monitors.run(ctx)
+	c.queue.Run(ctx, workers, c.Reconcile, c.monitors.synced)
+}
+
+// Reconcile looks at the object with the uid, and deletes it, or moves its own
+// deletion on, or removes references that point nowhere.
+func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	obj := c.store.get(types.UID(key.Name))
+	if obj == nil || obj.deleting && !obj.foreground && !obj.orphan {
+		return 0, nil // gone, or going
+	}
+	live, err := c.get(ctx, obj.resource, obj.namespace, obj.name)
+	if apierrors.IsNotFound(err) || err == nil && live.UID != obj.uid {
+		return 0, nil // the watch will tell
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading %s %s/%s: %w", obj.kind.Kind, obj.namespace, obj.name, err)
+	}
+	switch {
+	case obj.orphan:
+		err = c.orphan(ctx, obj, live)
+	case obj.foreground:
+		err = c.foreground(ctx, obj, live)
+	default:
+		return c.collect(ctx, obj, live)
+	}
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	return 0, err
+}
+
+// orphan lets go of the object's dependents, and then of the object.
+func (c *Controller) orphan(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) error {
+	dependents := c.store.dependentsOf(owner.uid)
+	errs := controller.Together(len(dependents), func(i int) error {
+		dependent, err := c.get(ctx, dependents[i].resource, dependents[i].namespace, dependents[i].name)
+		if err == nil && dependent.UID == dependents[i].uid {
+			if kept := without(dependent.OwnerReferences, owner); len(kept) < len(dependent.OwnerReferences) {
+				_, err = c.setOwners(ctx, dependents[i], dependent, kept)
+			}
+		}
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
+	if len(errs) > 0 {
+		return fmt.Errorf("orphaning the dependents of %s %s/%s: %w", owner.kind.Kind, owner.namespace, owner.name, errors.Join(errs...))
+	}
+	return c.dropFinalizer(ctx, owner, live, metav1.FinalizerOrphanDependents)
+}
+
+// foreground lets go of the object once no dependent blocks its deletion, and
+// sees to its dependents until then.
+func (c *Controller) foreground(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) error {
+	blocking := c.store.blocking(owner.uid)
+	if len(blocking) == 0 {
+		return c.dropFinalizer(ctx, owner, live, metav1.FinalizerDeleteDependents)
+	}
+	for _, uid := range blocking {
+		if dependent := c.store.get(uid); dependent != nil && !dependent.deleting {
+			c.store.look(uid)
+		}
+	}
+	return nil
+}
+
+// collect deletes the object if none of its owners keeps it.
+func (c *Controller) collect(ctx context.Context, obj *object, live *metav1.PartialObjectMetadata) (time.Duration, error) {
+	if live.DeletionTimestamp != nil {
+		return 0, nil
+	}
+	states, err := c.ownerStates(ctx, obj, live.OwnerReferences)
+	if errors.As(err, &errUnresolvable{}) {
+		klog.FromContext(ctx).V(2).Info("Cannot tell whether an owner exists", "object", obj.name, "reason", err)
+		return unresolvable, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	dependents := c.store.dependentsOf(obj.uid)
+	cycle := false
+	for _, dependent := range dependents {
+		cycle = cycle || dependent.foreground
+	}
+	decided := judge(live, states, len(dependents) > 0, cycle)
+	switch decided.do {
+	case leave:
+		if c.hasUnseenOwner(live) {
+			return unseen, nil
+		}
+	case trim:
+		_, err = c.setOwners(ctx, obj, live, decided.owners)
+	case remove:
+		if decided.unblock {
+			live, err = c.setOwners(ctx, obj, live, decided.owners)
+		}
+		if err == nil {
+			err = c.delete(ctx, obj, live, decided.policy)
+		}
+	}
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	return 0, err
+}
+
+func (c *Controller) hasUnseenOwner(live *metav1.PartialObjectMetadata) bool {
+	for _, ref := range live.OwnerReferences {
+		if c.store.get(ref.UID) == nil {
+			return true
+		}
+	}
+	return false
+}

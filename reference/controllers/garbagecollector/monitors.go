@@ -1,0 +1,196 @@
+package garbagecollector
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/controllers/controller"
+)
+
+// rediscovery is how often the API server is asked what it serves, unless a new
+// custom resource or aggregated API gives reason to ask sooner.
+const rediscovery = 30 * time.Second
+
+// retryDiscovery is how soon to ask again after the API server did not answer.
+const retryDiscovery = time.Second
+
+// settling is how long to let a change of custom resources or aggregated APIs
+// take effect before asking.
+const settling = 250 * time.Millisecond
+
+// kindOf is a resource and the kind of its objects.
+type kindOf struct {
+	resource schema.GroupVersionResource
+	kind     schema.GroupVersionKind
+}
+
+// ignored are resources that own nothing and are owned by nothing worth the watch.
+var ignored = map[schema.GroupResource]bool{
+	{Group: "", Resource: "events"}:              true,
+	{Group: "events.k8s.io", Resource: "events"}: true,
+}
+
+// tellOfNewKinds are the resources whose changes make others come and go.
+var tellOfNewKinds = map[schema.GroupResource]bool{
+	{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions"}: true,
+	{Group: "apiregistration.k8s.io", Resource: "apiservices"}:             true,
+}
+
+// monitors watches the metadata of every collectable resource into the store.
+type monitors struct {
+	metadata  metadata.Interface
+	discovery discovery.DiscoveryInterface
+	store     *store
+	renewed   func() // called when the set of resources has changed
+	kick      chan struct{}
+
+	mu      sync.Mutex
+	running map[kindOf]*monitor
+}
+
+type monitor struct {
+	stop   context.CancelFunc
+	synced cache.InformerSynced
+}
+
+// run keeps the monitors in step with what the API server serves until ctx ends.
+func (m *monitors) run(ctx context.Context) {
+	for {
+		wait := rediscovery
+		if err := m.sync(ctx); err != nil {
+			klog.FromContext(ctx).Error(err, "Cannot discover the API's resources, keeping the known ones")
+			wait = retryDiscovery
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		case <-m.kick:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(settling):
+			}
+		}
+	}
+}
+
+// sync starts a monitor for each new resource and stops those of resources that
+// are gone. A group that does not answer keeps its monitors.
+func (m *monitors) sync(ctx context.Context) error {
+	lists, err := discovery.ServerPreferredResources(m.discovery)
+	failed, partial := discovery.GroupDiscoveryFailedErrorGroups(err)
+	if err != nil && !partial {
+		return err
+	}
+	wanted := collectable(lists)
+	m.mu.Lock()
+	changed := false
+	for what := range wanted {
+		if m.running[what] == nil {
+			m.running[what] = m.start(ctx, what)
+			changed = true
+		}
+	}
+	var gone []kindOf
+	for what, monitor := range m.running {
+		if _, groupFailed := failed[what.resource.GroupVersion()]; !wanted[what] && !groupFailed {
+			monitor.stop()
+			delete(m.running, what)
+			gone = append(gone, what)
+			changed = true
+		}
+	}
+	m.mu.Unlock()
+	for _, what := range gone {
+		m.store.forgetResource(what.resource)
+	}
+	if changed {
+		m.renewed()
+		klog.FromContext(ctx).V(2).Info("Watching", "resources", len(wanted), "gone", len(gone))
+	}
+	return nil
+}
+
+// synced reports whether all monitors have seen what was there at first.
+func (m *monitors) synced() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, monitor := range m.running {
+		if !monitor.synced() {
+			return false
+		}
+	}
+	return len(m.running) > 0
+}
+
+// start watches the resource until the monitor is stopped.
+func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
+	ctx, stop := context.WithCancel(ctx)
+	informer := metadatainformer.NewFilteredMetadataInformer(m.metadata, what.resource, metav1.NamespaceAll, 0, nil, nil).Informer()
+	// Setting it fails only once the informer runs.
+	_ = informer.SetTransform(bare)
+	synced := controller.Watch(informer, func(before, now *metav1.PartialObjectMetadata) {
+		if now == nil {
+			m.store.forget(before.UID)
+		} else {
+			if before != nil && before.UID != now.UID {
+				m.store.forget(before.UID)
+			}
+			m.store.observe(fromMetadata(what, now))
+		}
+		if tellOfNewKinds[what.resource.GroupResource()] {
+			select {
+			case m.kick <- struct{}{}:
+			default: // one is waiting already
+			}
+		}
+	})
+	go informer.RunWithContext(ctx)
+	return &monitor{stop: stop, synced: synced}
+}
+
+// bare drops what ownership does not need and memory is full of.
+func bare(obj any) (any, error) {
+	if meta, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		meta.Labels, meta.Annotations, meta.ManagedFields = nil, nil, nil
+	}
+	return obj, nil
+}
+
+// collectable returns the resources whose objects can be watched and deleted.
+func collectable(lists []*metav1.APIResourceList) map[kindOf]bool {
+	found := map[kindOf]bool{}
+	for _, list := range lists {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for _, resource := range list.APIResources {
+			what := kindOf{resource: gv.WithResource(resource.Name), kind: gv.WithKind(resource.Kind)}
+			if !ignored[what.resource.GroupResource()] && containsAll(resource.Verbs, "delete", "get", "list", "watch") {
+				found[what] = true
+			}
+		}
+	}
+	return found
+}
+
+func containsAll(have []string, want ...string) bool {
+	for _, verb := range want {
+		if !slices.Contains(have, verb) {
+			return false
+		}
+	}
+	return true
+}

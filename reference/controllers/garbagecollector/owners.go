@@ -1,0 +1,110 @@
+package garbagecollector
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// coordinates are where a reference says its owner is.
+type coordinates struct {
+	reference metav1.OwnerReference
+	namespace string
+}
+
+// String is the form in which events name an owner.
+func (c coordinates) String() string {
+	return fmt.Sprintf("[%s/%s, namespace: %s, name: %s, uid: %s]",
+		c.reference.APIVersion, c.reference.Kind, c.namespace, c.reference.Name, c.reference.UID)
+}
+
+// key leaves out what does not tell owners apart.
+func (c coordinates) key() string { return c.String() }
+
+// errUnresolvable marks an owner of a kind that is not served (any more): whether
+// it exists cannot be said.
+type errUnresolvable struct{ error }
+
+// ownerStates finds out about each of the object's owners.
+func (c *Controller) ownerStates(ctx context.Context, obj *object, refs []metav1.OwnerReference) ([]ownerState, error) {
+	states := make([]ownerState, len(refs))
+	for i, ref := range refs {
+		state, err := c.ownerState(ctx, obj, ref)
+		if err != nil {
+			return nil, err
+		}
+		states[i] = state
+	}
+	return states, nil
+}
+
+// ownerState finds out about one owner: in the graph if it is there, else, and
+// before anything is called absent, from the API server.
+func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.OwnerReference) (ownerState, error) {
+	if owner := c.store.get(ref.UID); owner != nil && refersTo(ref, obj.namespace, owner) {
+		return stateOf(owner.foreground), nil
+	}
+	mapping, err := c.mapping(ref)
+	if err != nil {
+		return present, err
+	}
+	at := coordinates{reference: ref}
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		if obj.namespace == "" {
+			c.tellInvalid(obj, at)
+			return present, nil
+		}
+		at.namespace = obj.namespace
+	}
+	if _, known := c.absent.Get(at.key()); known {
+		return absent, nil
+	}
+	live, err := c.get(ctx, mapping.Resource, at.namespace, ref.Name)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && live.UID != ref.UID:
+		c.absent.Add(at.key(), struct{}{})
+		if elsewhere := c.store.get(ref.UID); elsewhere != nil && elsewhere.namespace != obj.namespace {
+			c.tellInvalid(obj, at)
+		}
+		return absent, nil
+	case err != nil:
+		return present, fmt.Errorf("looking for owner %s: %w", at, err)
+	}
+	return stateOf(live.DeletionTimestamp != nil && slices.Contains(live.Finalizers, metav1.FinalizerDeleteDependents)), nil
+}
+
+func stateOf(foreground bool) ownerState {
+	if foreground {
+		return waiting
+	}
+	return present
+}
+
+// mapping returns the resource of the kind that the reference names.
+func (c *Controller) mapping(ref metav1.OwnerReference) (*meta.RESTMapping, error) {
+	gv, err := schema.ParseGroupVersion(ref.APIVersion)
+	if err != nil {
+		return nil, errUnresolvable{err}
+	}
+	mapping, err := c.mapper.RESTMapping(gv.WithKind(ref.Kind).GroupKind(), gv.Version)
+	if meta.IsNoMatchError(err) {
+		return nil, errUnresolvable{err}
+	}
+	return mapping, err
+}
+
+// tellInvalid makes an event about an owner that is not where its dependent can
+// refer to it.
+func (c *Controller) tellInvalid(obj *object, at coordinates) {
+	c.events.Eventf(&corev1.ObjectReference{
+		APIVersion: obj.kind.GroupVersion().String(), Kind: obj.kind.Kind,
+		Namespace: obj.namespace, Name: obj.name, UID: obj.uid,
+	}, corev1.EventTypeWarning, "OwnerRefInvalidNamespace",
+		"ownerRef %s does not exist in namespace %q", at, obj.namespace)
+}

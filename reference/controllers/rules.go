@@ -1,0 +1,44 @@
+package controllers
+
+import rbacv1 "k8s.io/api/rbac/v1"
+
+// Rules are the permissions that the controllers need, all together: they run as
+// one user, system:kube-controller-manager. The bootstrap role of that user must
+// cover them.
+var Rules = []rbacv1.PolicyRule{
+	// The garbage collector and the namespace controller deal with every kind.
+	allow("*", "*", "get", "list", "watch", "patch", "update", "delete", "deletecollection"),
+	{Verbs: []string{"get"}, NonResourceURLs: []string{"/api", "/api/*", "/apis", "/apis/*"}},
+
+	// What the other controllers write, in so far as the first rule does not cover
+	// it, and what it would have to be replaced by if those two ran as a user of
+	// their own.
+	allow("", "namespaces/status", "update"),
+	allow("", "namespaces/finalize", "update"),
+	allow("", "serviceaccounts", "create"),
+	allow("", "configmaps", "create"),
+	allow("", "pods", "create"),
+	allow("", "pods/status", "update"),
+	allow("", "nodes/status", "update"),
+	allow("", "replicationcontrollers/status", "update"),
+	// Owner references with blockOwnerDeletion ask for leave to update the
+	// owner's finalizers, where that is enforced.
+	allow("", "replicationcontrollers/finalizers", "update"),
+	allow("apps", "replicasets/finalizers", "update"),
+	allow("apps", "deployments/finalizers", "update"),
+	allow("", "services/finalizers", "update"),
+	allow("apps", "replicasets", "create"),
+	allow("apps", "replicasets/status", "update"),
+	allow("apps", "deployments/status", "update"),
+	allow("", "endpoints", "create"),
+	allow("", "endpoints/restricted", "create"),
+	allow("discovery.k8s.io", "endpointslices", "create"),
+	allow("discovery.k8s.io", "endpointslices/restricted", "create"),
+	allow("", "events", "create", "patch", "update"),
+	allow("events.k8s.io", "events", "create", "patch", "update"),
+	allow("coordination.k8s.io", "leases", "create", "get", "update"),
+}
+
+func allow(group, resource string, verbs ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{Verbs: verbs, APIGroups: []string{group}, Resources: []string{resource}}
+}

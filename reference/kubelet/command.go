@@ -1,0 +1,95 @@
+package kubelet
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+)
+
+// Command is `etalon kubelet`.
+func Command() *cobra.Command {
+	o := Options{Version: Version}
+	var kubeconfig string
+	var verbosity int
+	c := &cobra.Command{
+		Use:   "kubelet",
+		Short: "Run the node agent",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := setVerbosity(verbosity); err != nil {
+				return err
+			}
+			config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+			if err != nil {
+				return fmt.Errorf("kubeconfig: %w", err)
+			}
+			config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+			config.QPS, config.Burst = 200, 400
+			o.Config = config
+			if err := o.complete(); err != nil {
+				return err
+			}
+			return Run(cmd.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&kubeconfig, "kubeconfig", "", "how to reach the API server (required)")
+	f.StringVar(&o.NodeName, "node-name", "", "name of this node (default: the machine's host name)")
+	f.StringVar(&o.NodeIP, "node-ip", "", "address of this node (required)")
+	f.StringVar(&o.PodCIDR, "pod-cidr", "", "address range of this node's pods")
+	f.StringVar(&o.RootDir, "root-dir", "/var/lib/kubelet", "directory for volumes and other files of pods")
+	f.StringVar(&o.PodLogsDir, "pod-logs-dir", "/var/log/pods", "directory for the containers' logs")
+	f.StringVar(&o.RuntimeEndpoint, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's socket")
+	f.StringSliceVar(&o.ClusterDNS, "cluster-dns", nil, "address of the cluster's DNS")
+	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "the cluster's DNS domain")
+	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
+	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key of that certificate (required)")
+	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "CA of the clients of the agent's server (required)")
+	f.IntVar(&o.Port, "port", 10250, "port of the agent's server")
+	f.IntVarP(&verbosity, "v", "v", 0, "how much to log")
+	return c
+}
+
+// Version is what the node reports as the agent's version. The build may set it.
+var Version = "v1.37.2+etalon"
+
+func setVerbosity(v int) error {
+	var flags flag.FlagSet
+	klog.InitFlags(&flags)
+	return flags.Set("v", fmt.Sprint(v))
+}
+
+// complete fills in defaults and checks what cannot be guessed.
+func (o *Options) complete() error {
+	if o.NodeName == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return err
+		}
+		o.NodeName = name
+	}
+	if net.ParseIP(o.NodeIP) == nil {
+		return fmt.Errorf("--node-ip: %q is not an IP address", o.NodeIP)
+	}
+	for _, ip := range o.ClusterDNS {
+		if net.ParseIP(ip) == nil {
+			return fmt.Errorf("--cluster-dns: %q is not an IP address", ip)
+		}
+	}
+	if o.PodCIDR != "" {
+		if _, _, err := net.ParseCIDR(o.PodCIDR); err != nil {
+			return fmt.Errorf("--pod-cidr: %w", err)
+		}
+	}
+	if o.TLSCertFile == "" || o.TLSPrivateKeyFile == "" || o.ClientCAFile == "" {
+		return errors.New("--tls-cert-file, --tls-private-key-file and --client-ca-file are required")
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+// Package kubelet is the node agent: it registers its node, and runs the pods that the API
+// server assigns to it by means of a container runtime that speaks CRI.
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/node"
+	"github.com/etalon-dev/etalon/reference/kubelet/pods"
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/server"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+)
+
+// Options say which node the agent is, and where things are.
+type Options struct {
+	// Config is how to reach the API server.
+	Config   *rest.Config
+	NodeName string
+	NodeIP   string
+	// PodCIDR is the range of the node's pods; it is written into the Node object.
+	PodCIDR string
+	// RootDir is the agent's own directory, PodLogsDir that of the containers' logs.
+	RootDir    string
+	PodLogsDir string
+	// RuntimeEndpoint is the runtime's socket, unix:///….
+	RuntimeEndpoint string
+	ClusterDNS      []string
+	ClusterDomain   string
+	// TLSCertFile and TLSPrivateKeyFile are the agent's own server's; clients show a
+	// certificate of ClientCAFile.
+	TLSCertFile, TLSPrivateKeyFile, ClientCAFile string
+	Port                                         int
+	// Version is what the node reports as the agent's version.
+	Version string
+}
+
+// statusWriters is how many statuses are sent at the same time.
+const statusWriters = 4
+
+// Run is the agent. It returns when ctx ends, or if it cannot do its work. Containers live on.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began := time.Now()
+	client, err := kubernetes.NewForConfig(o.Config)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Join(o.RootDir, "pods"), o.PodLogsDir} {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return err
+		}
+	}
+	groups, err := cgroups.New()
+	if err != nil {
+		return err
+	}
+	machine, err := node.Inspect(o.RootDir)
+	if err != nil {
+		return err
+	}
+	rt, err := runtime.Dial(ctx, o.RuntimeEndpoint)
+	if err != nil {
+		return err
+	}
+	self := &node.Self{
+		Name: o.NodeName, IPs: []string{o.NodeIP}, PodCIDR: o.PodCIDR, Port: int32(o.Port), Version: o.Version,
+		Machine: machine, Client: client,
+		Observe: func(ctx context.Context) node.Observed { return node.Observe(ctx, rt, o.RootDir) },
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(o.NodeIP, fmt.Sprint(o.Port)))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if err := self.Register(ctx); err != nil {
+		return err
+	}
+	klog.FromContext(ctx).Info("Node registered", "node", o.NodeName, "ready", node.Ready(self.Node()), "after", time.Since(began))
+
+	recorder := events.NewRecorder(ctx, client, o.NodeName)
+	statuses := status.NewManager(client)
+	sources := newSources(ctx, client, o.NodeName)
+	manager := pods.New(ctx, pods.Config{
+		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses,
+		Spec: spec.Node{
+			DNS:         spec.DNS{Servers: o.ClusterDNS, Domain: o.ClusterDomain, Host: hostDNS()},
+			LogsRoot:    o.PodLogsDir,
+			Memory:      machine.Memory,
+			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
+		},
+		RootDir: o.RootDir, NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, Services: sources.services,
+	})
+	s, err := server.New(server.Config{
+		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName,
+		CertFile: o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
+	})
+	if err != nil {
+		return err
+	}
+
+	var group sync.WaitGroup
+	group.Go(func() { self.Run(ctx) })
+	group.Go(func() { self.Heartbeat(ctx) })
+	group.Go(func() { statuses.Run(ctx, statusWriters) })
+	group.Go(func() {
+		if sources.start(ctx, manager) {
+			recordStart(recorder, self.Node())
+			manager.Run(ctx)
+		}
+	})
+	err = s.Serve(ctx, listener)
+	cancel()
+	group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// hostDNS is the node's own resolv.conf.
+func hostDNS() *criv1.DNSConfig {
+	text, err := os.ReadFile("/etc/resolv.conf")
+	if err != nil {
+		return nil
+	}
+	return spec.ParseResolvConf(string(text))
+}

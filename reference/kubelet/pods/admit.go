@@ -1,0 +1,121 @@
+package pods
+
+import (
+	"fmt"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
+	resourcehelper "k8s.io/component-helpers/resource"
+	schedulinghelper "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+)
+
+// Admit tells whether the node takes the pod beside those that it has; nil means that it does.
+// Whoever assigned the pod should have seen to it, but a pod may name its node itself.
+func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
+	if fits, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err != nil || !fits {
+		return rejected("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+	}
+	if taint, ok := schedulinghelper.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(t *v1.Taint) bool {
+		return t.Effect == v1.TaintEffectNoExecute
+	}, false); ok {
+		return rejected("TaintToleration", fmt.Sprintf("Predicate TaintToleration failed: node(s) had untolerated taint(s) {%s: %s}", taint.Key, taint.Value))
+	}
+	used := v1.ResourceList{v1.ResourcePods: *resource.NewQuantity(int64(len(others)), resource.DecimalSI)}
+	for _, other := range others {
+		for name, amount := range resourcehelper.PodRequests(other, resourcehelper.PodResourcesOptions{}) {
+			sum := used[name]
+			sum.Add(amount)
+			used[name] = sum
+		}
+	}
+	wanted := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
+	wanted[v1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	for _, name := range inOrder(wanted) {
+		want, have, has := wanted[name], used[name], node.Status.Allocatable[name]
+		if left := has.DeepCopy(); want.IsZero() || subtract(&left, have).Cmp(want) >= 0 {
+			continue
+		}
+		return rejected("OutOf"+string(name), fmt.Sprintf("Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d",
+			name, units(name, want), units(name, have), units(name, has)))
+	}
+	return nil
+}
+
+func rejected(reason, message string) *status.Verdict {
+	return &status.Verdict{Reason: reason, Message: "Pod was rejected: " + message, Rejected: true}
+}
+
+func subtract(q *resource.Quantity, other resource.Quantity) *resource.Quantity {
+	q.Sub(other)
+	return q
+}
+
+// units is how messages count a resource: the CPU in thousandths of a core.
+func units(name v1.ResourceName, q resource.Quantity) int64 {
+	if name == v1.ResourceCPU {
+		return q.MilliValue()
+	}
+	return q.Value()
+}
+
+// inOrder returns the names with those first that are reported first.
+func inOrder(list v1.ResourceList) []v1.ResourceName {
+	first := []v1.ResourceName{v1.ResourcePods, v1.ResourceCPU, v1.ResourceMemory, v1.ResourceEphemeralStorage}
+	var out []v1.ResourceName
+	for _, name := range first {
+		if _, ok := list[name]; ok {
+			out = append(out, name)
+		}
+	}
+	for name := range list {
+		switch name {
+		case v1.ResourcePods, v1.ResourceCPU, v1.ResourceMemory, v1.ResourceEphemeralStorage:
+		default:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// admit decides once about a pod: one that runs here already, or did, is not sent away.
+func (w *worker) admit() {
+	node := w.m.Node()
+	if w.admitted || node == nil || w.pod.Spec.NodeName == "" || status.Final(w.pod.Status.Phase) {
+		return
+	}
+	w.admitted = true
+	known := len(w.state.Sandboxes)+len(w.state.Containers) > 0 || w.pod.Status.StartTime != nil
+	if w.verdict = w.m.take(node, w.pod, known); w.verdict != nil {
+		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)
+	}
+}
+
+// take counts the pod among those that hold resources of the node, if it fits or always.
+func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !always {
+		others := make([]*v1.Pod, 0, len(m.taken))
+		for _, other := range m.taken {
+			others = append(others, other)
+		}
+		if verdict := Admit(node, pod, others); verdict != nil {
+			return verdict
+		}
+	}
+	m.taken[pod.UID] = pod
+	return nil
+}
+
+// leave says that the pod does not hold resources of the node any more.
+func (m *Manager) leave(uid types.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.taken, uid)
+}

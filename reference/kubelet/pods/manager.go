@@ -1,0 +1,221 @@
+// Package pods runs the node's pods: one worker for each brings what runs towards what the API
+// server wants.
+package pods
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/images"
+	"github.com/etalon-dev/etalon/reference/kubelet/objects"
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
+)
+
+// sweepEvery is how often the node is searched for what belongs to no pod.
+const sweepEvery = time.Minute
+
+// Config is what a Manager works with.
+type Config struct {
+	Client   kubernetes.Interface
+	Runtime  *runtime.Client
+	Cgroups  *cgroups.Manager
+	Recorder record.EventRecorder
+	Statuses *status.Manager
+	Spec     spec.Node
+	// RootDir is the agent's own directory; the pods' are below it.
+	RootDir  string
+	NodeName string
+	// HostIPs are the node's addresses, the primary first.
+	HostIPs []string
+	// Node returns the node as last seen by the API server.
+	Node func() *v1.Node
+	// Services returns the Services of all namespaces.
+	Services func() []*v1.Service
+}
+
+// Manager has a worker for every pod of the node.
+type Manager struct {
+	Config
+	objects *objects.Store
+	images  *images.Puller
+	volumes *volumes.Manager
+	tokens  *volumes.TokenCache
+
+	ctx     context.Context
+	mu      sync.Mutex
+	workers map[types.UID]*worker
+	// taken are the pods that hold resources of the node.
+	taken   map[types.UID]*v1.Pod
+	running sync.WaitGroup
+}
+
+// New returns a Manager without pods. Its workers end with ctx; the containers stay.
+func New(ctx context.Context, c Config) *Manager {
+	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, taken: map[types.UID]*v1.Pod{}, tokens: volumes.NewTokenCache(c.Client)}
+	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
+	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
+	m.volumes = volumes.New(c.RootDir, m.tokens)
+	return m
+}
+
+// Update hands over the newest version of a pod of this node.
+func (m *Manager) Update(pod *v1.Pod) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.workers[pod.UID]
+	if w == nil {
+		w = m.start(pod)
+	}
+	w.tell(func(b *box) { b.pod = pod })
+}
+
+// Gone says that the API server does not have the pod any more.
+func (m *Manager) Gone(uid types.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.workers[uid]; w != nil {
+		w.tell(func(b *box) { b.gone = true })
+	}
+}
+
+// Wake has the pod looked at: something of it changed in the runtime.
+func (m *Manager) Wake(uid types.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.workers[uid]; w != nil {
+		w.tell(func(*box) {})
+	}
+}
+
+// ObjectsChanged has the pod looked at: a ConfigMap or Secret that it refers to changed.
+func (m *Manager) ObjectsChanged(uid types.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.workers[uid]; w != nil {
+		w.tell(func(b *box) { b.objects = true })
+	}
+}
+
+// Pods returns every pod of the node, as last seen.
+func (m *Manager) Pods() []*v1.Pod {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]*v1.Pod, 0, len(m.workers))
+	for _, w := range m.workers {
+		out = append(out, w.current())
+	}
+	return out
+}
+
+// Pod returns the pod of that name, nil if the node has none. Of namesakes (one being
+// deleted, one new) it is the younger.
+func (m *Manager) Pod(namespace, name string) *v1.Pod {
+	var found *v1.Pod
+	for _, p := range m.Pods() {
+		if p.Namespace == namespace && p.Name == name &&
+			(found == nil || found.CreationTimestamp.Before(&p.CreationTimestamp)) {
+			found = p
+		}
+	}
+	return found
+}
+
+// Sweep gives each pod that has anything on this node, and is none of the API server's, a
+// worker that removes it. It must not be called before every pod was handed over once.
+func (m *Manager) Sweep(ctx context.Context) {
+	log := klog.FromContext(ctx)
+	found, err := m.Runtime.List(ctx)
+	if err != nil {
+		log.V(2).Info("Cannot look for orphans in the runtime", "err", err)
+		return
+	}
+	dirs, err := m.volumes.Pods()
+	if err != nil {
+		log.Error(err, "Cannot look for orphaned directories")
+	}
+	for _, uid := range dirs {
+		if _, ok := found[uid]; !ok {
+			found[uid] = runtime.Identity{UID: uid}
+		}
+	}
+	for uid := range m.Cgroups.Pods() {
+		if _, ok := found[uid]; !ok {
+			found[uid] = runtime.Identity{UID: uid}
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for uid, id := range found {
+		if m.workers[uid] != nil {
+			continue
+		}
+		log.Info("Removing what is left of a pod that is gone", "pod", klog.KRef(id.Namespace, id.Name), "uid", uid)
+		w := m.start(&v1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid, Name: id.Name, Namespace: id.Namespace}})
+		w.tell(func(b *box) { b.gone = true })
+	}
+}
+
+// Run follows the runtime and sweeps, until ctx ends and all workers have.
+func (m *Manager) Run(ctx context.Context) {
+	go m.Runtime.Watch(ctx, m.Wake)
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for m.Sweep(ctx); ; {
+		select {
+		case <-ctx.Done():
+			m.running.Wait()
+			return
+		case <-ticker.C:
+			m.Sweep(ctx)
+		}
+	}
+}
+
+// start begins a worker; m.mu is held.
+func (m *Manager) start(pod *v1.Pod) *worker {
+	w := newWorker(m, pod)
+	m.workers[pod.UID] = w
+	m.objects.Register(pod)
+	m.running.Go(func() {
+		w.run(m.ctx)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.ctx.Err() == nil {
+			m.forget(pod.UID)
+		}
+	})
+	return w
+}
+
+func (m *Manager) forget(uid types.UID) {
+	delete(m.workers, uid)
+	delete(m.taken, uid)
+	m.objects.Release(uid)
+	m.images.Forget(uid)
+	m.tokens.Forget(uid)
+	m.Statuses.Forget(uid)
+}
+
+// Status returns the pod's status as the agent last worked it out, else as the API server has it.
+func (m *Manager) Status(pod *v1.Pod) *v1.PodStatus {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.workers[pod.UID]; w != nil {
+		if said := w.published(); said != nil {
+			return said
+		}
+	}
+	return &pod.Status
+}

@@ -1,0 +1,87 @@
+package pods
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/cri-client/pkg/logs"
+	"k8s.io/utils/ptr"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+)
+
+// The limits of a termination message (docs: debug-application/determine-reason-pod-failure).
+const (
+	maxMessage      = 4096
+	maxMessageLogs  = 2048
+	maxMessageLines = 80
+)
+
+// see takes over what the runtime says, completed by what only the node's files tell.
+func (w *worker) see(state *runtime.Pod) {
+	w.mu.Lock()
+	for i := range state.Containers {
+		if c := &state.Containers[i]; c.State == runtime.StateRunning && w.hooked[c.ID] {
+			c.State = runtime.StateCreated
+		}
+	}
+	w.mu.Unlock()
+	for i := range state.Containers {
+		c := &state.Containers[i]
+		if c.State != runtime.StateExited {
+			continue
+		}
+		if _, known := w.messages[c.ID]; !known {
+			w.messages[c.ID] = message(c)
+		}
+		if m := w.messages[c.ID]; m != "" {
+			c.Message = m
+		}
+	}
+	w.state = state
+}
+
+// message is what the container left in its termination message file, or at the end of its log.
+func message(c *runtime.Container) string {
+	text := ""
+	if c.MessagePath != "" {
+		if b, err := os.ReadFile(c.MessagePath); err == nil {
+			text = string(b[:min(len(b), maxMessage)])
+		}
+	}
+	if text == "" && c.MessageFromLogs && c.ExitCode != 0 && c.LogPath != "" {
+		var b strings.Builder
+		options := logs.LogOptions{TailLines: ptr.To(int64(maxMessageLines))}
+		if err := logs.ReadLogs(context.Background(), c.LogPath, c.ID, &options, nil, &b, &b); err == nil {
+			text = b.String()
+			text = text[max(0, len(text)-maxMessageLogs):]
+		}
+	}
+	return text
+}
+
+// address is the pod's primary address, empty if it has none yet.
+func (w *worker) address() string {
+	if w.pod.Spec.HostNetwork {
+		return first(w.m.HostIPs)
+	}
+	if s := w.state.Sandbox(); s != nil {
+		return first(s.IPs)
+	}
+	return ""
+}
+
+// logDir is the directory of the pod's logs, empty if the pod's name is not known.
+func (w *worker) logDir() string {
+	if w.pod.Name != "" {
+		return spec.LogDirectory(w.m.Spec.LogsRoot, w.pod.Namespace, w.pod.Name, string(w.pod.UID))
+	}
+	found, err := filepath.Glob(filepath.Join(w.m.Spec.LogsRoot, "*_"+string(w.pod.UID)))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}

@@ -1,0 +1,228 @@
+package pods
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+	"github.com/etalon-dev/etalon/reference/kubelet/probes"
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+)
+
+const (
+	// refreshEvery is how often volumes are brought up to date although nothing was heard;
+	// tokens grow old.
+	refreshEvery = time.Minute
+	// retryRead is the pause after the runtime did not answer.
+	retryRead = 250 * time.Millisecond
+)
+
+// stage is where a pod is on this node. It only goes forward.
+type stage int
+
+const (
+	// active: containers are to run.
+	active stage = iota
+	// ending: containers are to stop.
+	ending
+	// ended: none runs any more, none will.
+	ended
+	// released: nothing of the pod's is on the node but dead containers and their logs.
+	released
+	// removed: nothing at all.
+	removed
+)
+
+// worker runs one pod. All of its state belongs to the goroutine of run; others leave word in
+// the box. What takes time happens in a job, one at a time, while run goes on reporting.
+type worker struct {
+	m    *Manager
+	wake chan struct{}
+
+	mu  sync.Mutex
+	box box
+	// hooked are the instances whose postStart hook has not ended: to others they do not run yet.
+	hooked map[string]bool
+	// shown is said, for others to read.
+	shown *v1.PodStatus
+
+	pod      *v1.Pod
+	admitted bool
+	stage    stage
+	takenOn  time.Time
+	state    *runtime.Pod
+	said     *v1.PodStatus
+	verdict  *status.Verdict
+	backoff  map[string]plan.BackOff
+	waiting  map[string]v1.ContainerStateWaiting
+	holds    map[string]hold
+	messages map[string]string
+	prober   *probes.Prober
+	job      *job
+	// refresh: the content of volumes may have to change.
+	refresh   bool
+	refreshAt time.Time
+	// complained remembers for which instances the event BackOff was recorded.
+	complained map[string]bool
+}
+
+// box is what others have left for the worker.
+type box struct {
+	pod     *v1.Pod
+	gone    bool
+	objects bool
+}
+
+// hold keeps the worker from trying something again before its time.
+type hold struct {
+	waiting v1.ContainerStateWaiting
+	until   time.Time
+}
+
+func newWorker(m *Manager, pod *v1.Pod) *worker {
+	w := &worker{
+		m: m, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(),
+		hooked: map[string]bool{}, backoff: map[string]plan.BackOff{}, holds: map[string]hold{},
+		messages: map[string]string{}, complained: map[string]bool{},
+	}
+	w.prober = probes.New(m.Runtime, m.Recorder, func() { w.tell(func(*box) {}) })
+	w.refreshAt = jitter(w.takenOn)
+	return w
+}
+
+func jitter(t time.Time) time.Time {
+	return t.Add(refreshEvery + rand.N(refreshEvery/2))
+}
+
+// tell leaves word and wakes the worker.
+func (w *worker) tell(change func(*box)) {
+	w.mu.Lock()
+	change(&w.box)
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) published() *v1.PodStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shown
+}
+
+func (w *worker) current() *v1.Pod {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.box.pod
+}
+
+// run steps whenever something happened or is due, until the pod is removed or ctx ends.
+func (w *worker) run(ctx context.Context) {
+	ctx = klog.NewContext(ctx, klog.FromContext(ctx).WithValues("pod", klog.KObj(w.pod), "uid", w.pod.UID))
+	defer w.prober.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for w.stage != removed {
+		timer.Reset(w.step(ctx))
+		var done <-chan outcome
+		if w.job != nil {
+			done = w.job.done
+		}
+		select {
+		case <-ctx.Done():
+			w.job.abandon()
+			return
+		case <-w.wake:
+		case <-timer.C:
+		case o := <-done:
+			w.absorb(o)
+		}
+	}
+}
+
+// step looks once, begins what is to be done, reports, and returns when to look again at the latest.
+func (w *worker) step(ctx context.Context) time.Duration {
+	gone := w.read()
+	state, err := w.m.Runtime.Pod(ctx, w.pod.UID)
+	if err != nil {
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).V(2).Info("The runtime does not tell of the pod", "err", err)
+		}
+		return retryRead
+	}
+	w.see(state)
+	w.prober.Sync(ctx, w.pod, w.state, w.address())
+	now := time.Now()
+	next := w.advance(ctx, gone, now)
+	if w.stage < released {
+		w.report(now)
+	}
+	return max(next.Sub(time.Now()), time.Millisecond)
+}
+
+// read empties the box.
+func (w *worker) read() (gone bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.box.pod != w.pod {
+		w.refresh = w.refresh || changedMeta(w.pod, w.box.pod)
+		w.pod = w.box.pod
+	}
+	if w.box.objects {
+		w.box.objects, w.refresh = false, true
+		// What could not start for want of an object may start now.
+		clear(w.holds)
+	}
+	return w.box.gone
+}
+
+func (w *worker) absorb(o outcome) {
+	w.job = nil
+	for name, b := range o.backoff {
+		w.backoff[name] = b
+	}
+	for name, h := range o.holds {
+		w.holds[name] = h
+	}
+	for _, name := range o.started {
+		delete(w.holds, name)
+	}
+	if o.mounted {
+		w.refresh, w.refreshAt = false, jitter(time.Now())
+	}
+}
+
+// report tells the API server how the pod is. What was said of a pod that ended before this
+// agent started is not said again: its files are gone.
+func (w *worker) report(now time.Time) {
+	if w.said == nil && w.stage >= ended && status.Final(w.pod.Status.Phase) {
+		return
+	}
+	started, ready, _ := w.prober.Verdicts()
+	waiting := map[string]v1.ContainerStateWaiting{}
+	for name, h := range w.holds {
+		if h.waiting.Reason != "" {
+			waiting[name] = h.waiting
+		}
+	}
+	maps.Copy(waiting, w.waiting)
+	s := status.Compute(status.Input{
+		Pod: status.Adopt(w.pod, w.said), State: w.state, Now: now, Ready: ready, Started: started, Waiting: waiting,
+		HostIPs: w.m.HostIPs, TakenOn: w.takenOn, Ended: w.stage >= ended, Verdict: w.verdict,
+	})
+	w.said = &s
+	w.mu.Lock()
+	w.shown = &s
+	w.mu.Unlock()
+	if w.pod.Spec.NodeName != "" {
+		w.m.Statuses.Set(w.pod, s)
+	}
+}

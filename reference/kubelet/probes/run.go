@@ -1,0 +1,118 @@
+package probes
+
+import (
+	"context"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/handlers"
+	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+)
+
+// run is the probing of one instance.
+type run struct {
+	*Prober
+	pod      *v1.Pod
+	spec     *v1.Container
+	target   handlers.Target
+	started  time.Time
+	instance *instance
+}
+
+// startup probes until the container has started; false if it never does.
+func (r *run) startup(ctx context.Context) bool {
+	var passed bool
+	r.loop(ctx, r.spec.StartupProbe, "Startup", func(ok bool) bool {
+		passed = ok
+		if ok {
+			r.set(func(i *instance) { i.started = true })
+		} else {
+			r.set(func(i *instance) { i.fault = &plan.Fault{Probe: "startup"} })
+		}
+		return false
+	})
+	return passed
+}
+
+func (r *run) readiness(ctx context.Context) {
+	r.loop(ctx, r.spec.ReadinessProbe, "Readiness", func(ok bool) bool {
+		r.set(func(i *instance) { i.ready = ok })
+		return true
+	})
+}
+
+func (r *run) liveness(ctx context.Context) {
+	r.loop(ctx, r.spec.LivenessProbe, "Liveness", func(ok bool) bool {
+		if !ok {
+			r.set(func(i *instance) { i.fault = &plan.Fault{Probe: "liveness"} })
+		}
+		return ok
+	})
+}
+
+// eager is how soon a container that has not answered well yet is asked again, at first.
+const eager = 50 * time.Millisecond
+
+// loop asks when the initial delay is over, then every period, and hands over each verdict
+// until it returns false or ctx ends.
+//
+// A container that is still coming up when it is first asked would lose a whole period by that
+// (10 s by default). So startup and readiness probes ask again soon, within the first period
+// only; what they find then counts only if it is good.
+func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(ok bool) bool) {
+	period := time.Duration(max(p.PeriodSeconds, 1)) * time.Second
+	first := r.started.Add(time.Duration(p.InitialDelaySeconds) * time.Second)
+	timer := time.NewTimer(max(time.Until(first), 0))
+	defer timer.Stop()
+	var c count
+	pause, regular := eager, time.Now().Add(max(time.Until(first), 0)).Add(period)
+	early := kind != "Liveness"
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		asked := time.Now()
+		early = early && asked.Before(regular)
+		result, err := check(ctx, r.exec, r.target, p)
+		if ctx.Err() != nil {
+			return
+		}
+		if early && (err != nil || !result.OK) {
+			timer.Reset(min(pause, max(time.Until(regular), 0)))
+			pause *= 2
+			continue
+		}
+		early = false
+		timer.Reset(max(period-time.Since(asked), 0))
+		if err != nil {
+			r.warn("%s probe errored and resulted in unknown state: %v", kind, err)
+			continue
+		}
+		if !result.OK {
+			r.warn("%s probe failed: %s", kind, result.Message)
+		}
+		if ok, reached := c.answer(p, result.OK); reached && !verdict(ok) {
+			return
+		}
+	}
+}
+
+func (r *run) warn(format string, args ...any) {
+	r.recorder.Eventf(events.Container(r.pod, r.spec.Name), v1.EventTypeWarning, "Unhealthy", format, args...)
+}
+
+// set changes the instance's verdicts and tells if that made a difference.
+func (r *run) set(change func(*instance)) {
+	r.mu.Lock()
+	before := *r.instance
+	change(r.instance)
+	different := before.started != r.instance.started || before.ready != r.instance.ready || before.fault != r.instance.fault
+	r.mu.Unlock()
+	if different {
+		r.changed()
+	}
+}

@@ -1,0 +1,117 @@
+// Package server is the agent's own API: logs, commands and connections of containers, for the
+// API server to pass on.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+)
+
+// Pods gives the pods of the node.
+type Pods interface {
+	// Pods returns all of them.
+	Pods() []*v1.Pod
+	// Pod returns the pod of that name, nil if the node has none.
+	Pod(namespace, name string) *v1.Pod
+	// Status returns the pod's status as the agent last worked it out.
+	Status(pod *v1.Pod) *v1.PodStatus
+}
+
+// Config is what a Server works with.
+type Config struct {
+	Client  kubernetes.Interface
+	Runtime *runtime.Client
+	Pods    Pods
+	// NodeName is what permissions are asked for.
+	NodeName string
+	// CertFile and KeyFile are the server's; clients show a certificate of ClientCAFile, or a token.
+	CertFile, KeyFile, ClientCAFile string
+}
+
+// Server serves the agent's API.
+type Server struct {
+	Config
+	tls     *tls.Config
+	who     authenticator.Request
+	allowed authorizer.Authorizer
+}
+
+// New reads the files and returns a Server.
+func New(c Config) (*Server, error) {
+	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("the kubelet's certificate: %w", err)
+	}
+	s := &Server{Config: c}
+	// Any certificate is let in here; who its owner is, the authenticator decides.
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	if s.who, err = authentication(c); err != nil {
+		return nil, err
+	}
+	if s.allowed, err = authorization(c); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Serve answers until ctx ends. Streams that are open then are cut.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler:           s.Handler(),
+		TLSConfig:         s.tls,
+		ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout:       4 * time.Hour,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		// Requests that are upgraded to SPDY need HTTP/1.1.
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
+		ErrorLog:     log.New(quiet{klog.FromContext(ctx)}, "", 0),
+	}
+	stop := context.AfterFunc(ctx, func() { h.Close() })
+	defer stop()
+	err := h.ServeTLS(l, "", "")
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// quiet keeps broken handshakes of port scanners out of the log, unless one looks for them.
+type quiet struct{ log klog.Logger }
+
+func (q quiet) Write(p []byte) (int, error) {
+	q.log.V(4).Info("http server", "message", string(p))
+	return len(p), nil
+}
+
+// Handler is the whole API, behind authentication and authorization.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
+	mux.HandleFunc("GET /pods", s.pods)
+	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", s.logs)
+	mux.HandleFunc("GET /stats/summary", s.summary)
+	mux.HandleFunc("GET /metrics/resource", s.resourceMetrics)
+	mux.Handle("GET /metrics", metrics())
+	for _, method := range []string{"GET", "POST"} {
+		for _, id := range []string{"", "{uid}/"} {
+			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+id+"{container}", s.exec)
+			mux.HandleFunc(method+" /attach/{namespace}/{pod}/"+id+"{container}", s.attach)
+		}
+		mux.HandleFunc(method+" /portForward/{namespace}/{pod}", s.portForward)
+		mux.HandleFunc(method+" /portForward/{namespace}/{pod}/{uid}", s.portForward)
+	}
+	return s.guarded(mux)
+}

@@ -1,0 +1,146 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+)
+
+// The conditions that the agent owns; all others are left as they are.
+var owned = map[v1.PodConditionType]bool{
+	v1.PodReadyToStartContainers: true, v1.PodInitialized: true, v1.PodReady: true, v1.ContainersReady: true,
+}
+
+// conditions returns the pod's conditions: the agent's own, then those of others. The time of
+// a transition changes with the status only.
+func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
+	containersReady := ready(in, s)
+	mine := []v1.PodCondition{
+		readyToStart(in),
+		initializedCondition(in, s),
+		gated(in, containersReady),
+		containersReady,
+	}
+	out := make([]v1.PodCondition, 0, len(mine)+1)
+	for _, c := range mine {
+		c.ObservedGeneration = in.Pod.Generation
+		c.LastTransitionTime = metav1.NewTime(in.Now)
+		if old := condition(in.Pod, c.Type); old != nil && old.Status == c.Status {
+			c.LastTransitionTime = old.LastTransitionTime
+		}
+		out = append(out, c)
+	}
+	for _, c := range in.Pod.Status.Conditions {
+		if !owned[c.Type] {
+			out = append(out, c)
+		}
+	}
+	if condition(in.Pod, v1.PodScheduled) == nil {
+		out = append(out, v1.PodCondition{Type: v1.PodScheduled, Status: v1.ConditionTrue,
+			ObservedGeneration: in.Pod.Generation, LastTransitionTime: metav1.NewTime(in.Now)})
+	}
+	return out
+}
+
+func condition(pod *v1.Pod, t v1.PodConditionType) *v1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == t {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func truth(b bool) v1.ConditionStatus {
+	if b {
+		return v1.ConditionTrue
+	}
+	return v1.ConditionFalse
+}
+
+// readyToStart: the pod has its namespaces and its address (KEP-3085).
+func readyToStart(in Input) v1.PodCondition {
+	sandbox := in.State.Sandbox()
+	ok := sandbox != nil && sandbox.Ready && (sandbox.HostNetwork || len(sandbox.IPs) > 0)
+	return v1.PodCondition{Type: v1.PodReadyToStartContainers, Status: truth(ok)}
+}
+
+func initializedCondition(in Input, s v1.PodStatus) v1.PodCondition {
+	c := v1.PodCondition{Type: v1.PodInitialized, Status: v1.ConditionTrue}
+	if s.Phase == v1.PodSucceeded {
+		c.Reason = "PodCompleted"
+		return c
+	}
+	if plan.Initialized(in.Pod, in.State) {
+		return c
+	}
+	var open []string
+	for i := range s.InitContainerStatuses {
+		if !initDone(&in.Pod.Spec.InitContainers[i], &s.InitContainerStatuses[i], in.State) {
+			open = append(open, s.InitContainerStatuses[i].Name)
+		}
+	}
+	if len(open) > 0 {
+		c.Status, c.Reason = v1.ConditionFalse, "ContainersNotInitialized"
+		c.Message = fmt.Sprintf("containers with incomplete status: %v", open)
+	}
+	return c
+}
+
+// ready is the condition ContainersReady: every app container and sidecar is ready.
+func ready(in Input, s v1.PodStatus) v1.PodCondition {
+	c := v1.PodCondition{Type: v1.ContainersReady, Status: v1.ConditionFalse}
+	switch s.Phase {
+	case v1.PodSucceeded:
+		c.Reason = "PodCompleted"
+		return c
+	case v1.PodFailed:
+		c.Reason = "PodFailed"
+		return c
+	}
+	var unready []string
+	for i := range s.InitContainerStatuses {
+		if plan.Sidecar(&in.Pod.Spec.InitContainers[i]) && !s.InitContainerStatuses[i].Ready {
+			unready = append(unready, s.InitContainerStatuses[i].Name)
+		}
+	}
+	for i := range s.ContainerStatuses {
+		if !s.ContainerStatuses[i].Ready {
+			unready = append(unready, s.ContainerStatuses[i].Name)
+		}
+	}
+	if len(unready) > 0 {
+		c.Reason = "ContainersNotReady"
+		c.Message = fmt.Sprintf("containers with unready status: %v", unready)
+		return c
+	}
+	c.Status = v1.ConditionTrue
+	return c
+}
+
+// gated is the condition Ready: the containers are, and every readiness gate is open.
+func gated(in Input, containersReady v1.PodCondition) v1.PodCondition {
+	c := containersReady
+	c.Type = v1.PodReady
+	if c.Status != v1.ConditionTrue {
+		return c
+	}
+	var closed []string
+	for _, gate := range in.Pod.Spec.ReadinessGates {
+		switch got := condition(in.Pod, gate.ConditionType); {
+		case got == nil:
+			closed = append(closed, fmt.Sprintf("corresponding condition of pod readiness gate %q does not exist.", gate.ConditionType))
+		case got.Status != v1.ConditionTrue:
+			closed = append(closed, fmt.Sprintf("the status of pod readiness gate %q is not \"True\", but %v", gate.ConditionType, got.Status))
+		}
+	}
+	if len(closed) > 0 {
+		c.Status, c.Reason = v1.ConditionFalse, "ReadinessGatesNotReady"
+		c.Message = strings.Join(closed, ", ")
+	}
+	return c
+}

@@ -1,0 +1,123 @@
+package volumes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	v1 "k8s.io/api/core/v1"
+	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/env"
+)
+
+// Binds returns what one instance of a container gets mounted: its volumes, /etc/hosts with
+// the given text, and the file for its termination message.
+func (m *Manager) Binds(pod *v1.Pod, c *v1.Container, attempt uint32, vars []env.Var, hosts string) ([]*criv1.Mount, error) {
+	var out []*criv1.Mount
+	for i, vm := range c.VolumeMounts {
+		bind, err := m.bind(pod, c, i, vm, vars)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, bind)
+	}
+	if !has(c, "/etc/hosts") {
+		file := filepath.Join(m.PodDir(pod.UID), "etc-hosts")
+		if err := write0644(file, hosts); err != nil {
+			return nil, err
+		}
+		out = append(out, &criv1.Mount{ContainerPath: "/etc/hosts", HostPath: file})
+	}
+	if c.TerminationMessagePath != "" && !has(c, c.TerminationMessagePath) {
+		file := filepath.Join(m.PodDir(pod.UID), "containers", c.Name, strconv.Itoa(int(attempt)))
+		if err := write0644(file, ""); err != nil {
+			return nil, err
+		}
+		// The container may run as anyone.
+		if err := os.Chmod(file, 0o666); err != nil {
+			return nil, err
+		}
+		out = append(out, &criv1.Mount{ContainerPath: c.TerminationMessagePath, HostPath: file})
+	}
+	return out, nil
+}
+
+func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMount, vars []env.Var) (*criv1.Mount, error) {
+	var volume *v1.Volume
+	for i := range pod.Spec.Volumes {
+		if pod.Spec.Volumes[i].Name == vm.Name {
+			volume = &pod.Spec.Volumes[i]
+		}
+	}
+	if volume == nil {
+		return nil, fmt.Errorf("cannot find volume %q to mount into container %q", vm.Name, c.Name)
+	}
+	path := m.dir(pod.UID, volume)
+	sub, err := subPathOf(vm, vars)
+	if err != nil {
+		return nil, err
+	}
+	if sub != "" {
+		target := filepath.Join(m.PodDir(pod.UID), "volume-subpaths", vm.Name, c.Name, strconv.Itoa(index))
+		if err := subPath(path, sub, target); err != nil {
+			return nil, fmt.Errorf("failed to create subPath directory for volumeMount %q of container %q: %w", vm.Name, c.Name, err)
+		}
+		path = target
+	} else if volume.HostPath != nil && (volume.HostPath.Type == nil || *volume.HostPath.Type == v1.HostPathUnset) {
+		if _, err := os.Stat(path); os.IsNotExist(err) {
+			if err := os.MkdirAll(path, 0o755); err != nil {
+				return nil, err
+			}
+		}
+	}
+	bind := &criv1.Mount{ContainerPath: vm.MountPath, HostPath: path, Readonly: vm.ReadOnly || readOnly(volume)}
+	if !filepath.IsAbs(bind.ContainerPath) {
+		bind.ContainerPath = filepath.Join("/", bind.ContainerPath)
+	}
+	if r := vm.RecursiveReadOnly; r != nil && *r == v1.RecursiveReadOnlyEnabled {
+		bind.RecursiveReadOnly = true
+	}
+	if p := vm.MountPropagation; p != nil {
+		switch *p {
+		case v1.MountPropagationHostToContainer:
+			bind.Propagation = criv1.MountPropagation_PROPAGATION_HOST_TO_CONTAINER
+		case v1.MountPropagationBidirectional:
+			bind.Propagation = criv1.MountPropagation_PROPAGATION_BIDIRECTIONAL
+		}
+	}
+	return bind, nil
+}
+
+// readOnly: what the agent writes is not for containers to change.
+func readOnly(v *v1.Volume) bool {
+	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil
+}
+
+func subPathOf(vm v1.VolumeMount, vars []env.Var) (string, error) {
+	if vm.SubPathExpr == "" {
+		return vm.SubPath, nil
+	}
+	known := map[string]string{}
+	for _, v := range vars {
+		known[v.Name] = v.Value
+	}
+	sub := env.Expand(vm.SubPathExpr, known)
+	if sub == "" || sub == vm.SubPathExpr && len(known) == 0 {
+		return "", fmt.Errorf("missing value for subPathExpr %q", vm.SubPathExpr)
+	}
+	return sub, nil
+}
+
+// write0644 writes the file if it does not say that already; its inode stays, since containers
+// have it mounted.
+func write0644(file, text string) error {
+	if old, err := os.ReadFile(file); err == nil && string(old) == text {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o644)
+}
