@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
 // What was acknowledged is there after a restart, and strangers may do nothing.
@@ -26,5 +27,16 @@ func TestRestart(t *testing.T) {
 	stranger := kubernetes.NewForConfigOrDie(s.User("stranger"))
 	if _, err := stranger.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
 		t.Errorf("a stranger's list: got %v, wanted Forbidden", err)
+	}
+}
+
+// A token that nobody issued is no anonymous request: it is refused.
+func TestBadToken(t *testing.T) {
+	config := rest.CopyConfig(Start(t))
+	config.TLSClientConfig.CertData, config.TLSClientConfig.KeyData = nil, nil
+	config.BearerToken = "nobody-issued-this"
+	client := kubernetes.NewForConfigOrDie(config)
+	if _, err := client.Discovery().ServerVersion(); !apierrors.IsUnauthorized(err) {
+		t.Errorf("a bad token: got %v, wanted Unauthorized", err)
 	}
 }

@@ -42,7 +42,7 @@ func applyAuthentication(cfg *genericapiserver.Config, o Options, serviceAccount
 	token := tokenunion.New(tokens...)
 	cfg.Authentication = genericapiserver.AuthenticationInfo{
 		APIAudiences: authenticator.Audiences{o.ServiceAccountIssuer},
-		Authenticator: union.New(
+		Authenticator: union.NewFailOnError( // a bad credential is refused, not taken for none
 			group.NewAuthenticatedGroupAdder(union.New(
 				x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion),
 				bearertoken.New(token),

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -15,6 +14,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/etalon-dev/etalon/reference/admission/priority"
 	"github.com/etalon-dev/etalon/reference/auth/rbac/bootstrap"
 )
 
@@ -67,21 +67,10 @@ func ensureNamespaces(ctx context.Context, client kubernetes.Interface) error {
 	return errors.Join(errs...)
 }
 
-// systemPriorityClasses are for pods that the cluster itself depends on.
-var systemPriorityClasses = []schedulingv1.PriorityClass{{
-	ObjectMeta:  metav1.ObjectMeta{Name: "system-node-critical"},
-	Value:       2_000_001_000,
-	Description: "Used for system critical pods that must not be moved from their current node.",
-}, {
-	ObjectMeta:  metav1.ObjectMeta{Name: "system-cluster-critical"},
-	Value:       2_000_000_000,
-	Description: "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
-}}
-
 func ensurePriorityClasses(ctx context.Context, client kubernetes.Interface) error {
 	var errs []error
-	for i := range systemPriorityClasses {
-		_, err := client.SchedulingV1().PriorityClasses().Create(ctx, &systemPriorityClasses[i], metav1.CreateOptions{})
+	for _, class := range priority.SystemClasses() {
+		_, err := client.SchedulingV1().PriorityClasses().Create(ctx, class, metav1.CreateOptions{})
 		errs = append(errs, unlessExists(err))
 	}
 	return errors.Join(errs...)

@@ -140,8 +140,8 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 		return nil, err
 	}
 	*b.stores = stores{
-		pods: built.Pods, nodes: built.Nodes, services: built.Services,
-		secrets: built.Secrets, serviceAccounts: built.ServiceAccounts,
+		pods: lateStore{built.Pods}, nodes: lateStore{built.Nodes},
+		secrets: lateStore{built.Secrets}, serviceAccounts: lateStore{built.ServiceAccounts},
 	}
 	core := built.Core.VersionedResourcesStorageMap["v1"]
 	audiences := []string{b.options.ServiceAccountIssuer}

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,6 +30,9 @@ func (b *builtInServer) ensureKubernetesService(ctx context.Context, client kube
 	}
 	cidr, err := b.options.serviceCIDR()
 	if err != nil {
+		return err
+	}
+	if err := ensureServiceCIDR(ctx, client, cidr); err != nil {
 		return err
 	}
 	service := &corev1.Service{
@@ -53,6 +57,16 @@ func (b *builtInServer) ensureKubernetesService(ctx context.Context, client kube
 		return err
 	}
 	return ensureEndpoints(ctx, client, address, port)
+}
+
+// ensureServiceCIDR publishes the range that cluster IPs come from.
+func ensureServiceCIDR(ctx context.Context, client kubernetes.Interface, cidr netip.Prefix) error {
+	published := &networkingv1.ServiceCIDR{
+		ObjectMeta: metav1.ObjectMeta{Name: kubernetesService},
+		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: []string{cidr.String()}},
+	}
+	_, err := client.NetworkingV1().ServiceCIDRs().Create(ctx, published, metav1.CreateOptions{})
+	return unlessExists(err)
 }
 
 // advertised is where pods reach this server.

@@ -8,8 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 )
 
 // Getters look up the objects that tokens are bound to. An object that does not exist is an
@@ -19,37 +17,6 @@ type Getters struct {
 	Pod            func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
 	Secret         func(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	Node           func(ctx context.Context, name string) (*corev1.Node, error)
-}
-
-// CachedGetters look into informers first and ask the API for what they do not have (yet): a
-// pod's first request may come before the informers have heard of the pod. Secrets are only
-// asked for, so that their contents are not all kept in memory for this.
-func CachedGetters(f informers.SharedInformerFactory, client kubernetes.Interface) Getters {
-	core := f.Core().V1()
-	accounts, pods, nodes := core.ServiceAccounts().Lister(), core.Pods().Lister(), core.Nodes().Lister()
-	return Getters{
-		ServiceAccount: func(ctx context.Context, namespace, name string) (*corev1.ServiceAccount, error) {
-			if o, err := accounts.ServiceAccounts(namespace).Get(name); err == nil {
-				return o, nil
-			}
-			return client.CoreV1().ServiceAccounts(namespace).Get(ctx, name, metav1.GetOptions{})
-		},
-		Pod: func(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
-			if o, err := pods.Pods(namespace).Get(name); err == nil {
-				return o, nil
-			}
-			return client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-		},
-		Secret: func(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-			return client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
-		},
-		Node: func(ctx context.Context, name string) (*corev1.Node, error) {
-			if o, err := nodes.Get(name); err == nil {
-				return o, nil
-			}
-			return client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-		},
-	}
 }
 
 // StoreGetters read the resources' own storages, and so never an old state.

@@ -9,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes/fake"
 )
 
 type oneObject struct {
@@ -29,24 +27,19 @@ func TestGetters(t *testing.T) {
 	named := metav1.ObjectMeta{Namespace: namespace, Name: "x"}
 	sa, pod := &corev1.ServiceAccount{ObjectMeta: named}, &corev1.Pod{ObjectMeta: named}
 	secret, node := &corev1.Secret{ObjectMeta: named}, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
-	client := fake.NewClientset(sa, pod, secret, node)
-	for name, get := range map[string]Getters{
-		"stores": StoreGetters(oneObject{namespace, sa}, oneObject{namespace, pod}, oneObject{namespace, secret}, oneObject{"", node}),
-		"cached": CachedGetters(informers.NewSharedInformerFactory(client, 0), client), // informers that have heard of nothing yet
-	} {
-		ctx := t.Context()
-		for _, c := range []struct {
-			name  string
-			found bool
-		}{{"x", true}, {"y", false}} {
-			_, a := get.ServiceAccount(ctx, namespace, c.name)
-			_, p := get.Pod(ctx, namespace, c.name)
-			_, s := get.Secret(ctx, namespace, c.name)
-			_, n := get.Node(ctx, c.name)
-			for kind, err := range map[string]error{"account": a, "pod": p, "secret": s, "node": n} {
-				if (err == nil) != c.found || err != nil && !errors.IsNotFound(err) {
-					t.Errorf("%s: %s %q: %v", name, kind, c.name, err)
-				}
+	get := StoreGetters(oneObject{namespace, sa}, oneObject{namespace, pod}, oneObject{namespace, secret}, oneObject{"", node})
+	ctx := t.Context()
+	for _, c := range []struct {
+		name  string
+		found bool
+	}{{"x", true}, {"y", false}} {
+		_, a := get.ServiceAccount(ctx, namespace, c.name)
+		_, p := get.Pod(ctx, namespace, c.name)
+		_, s := get.Secret(ctx, namespace, c.name)
+		_, n := get.Node(ctx, c.name)
+		for kind, err := range map[string]error{"account": a, "pod": p, "secret": s, "node": n} {
+			if (err == nil) != c.found || err != nil && !errors.IsNotFound(err) {
+				t.Errorf("%s %q: %v", kind, c.name, err)
 			}
 		}
 	}
