@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,8 +66,8 @@ func (m *Manager) Ensure(path string, l Limits) error {
 	return m.write(path, l)
 }
 
-// Remove removes the cgroup with all below it, in every hierarchy. That it does not exist is
-// no error.
+// Remove removes the cgroup with all below it, in every hierarchy, and kills what still runs
+// there: the runtime may have lost sight of it. That the cgroup does not exist is no error.
 func (m *Manager) Remove(path string) error {
 	var failures []error
 	for _, h := range m.hierarchies {
@@ -123,6 +124,7 @@ func removeTree(dir string) error {
 // removeBusy removes one directory; the kernel calls it busy until the last of its processes
 // is reaped.
 func removeBusy(dir string) error {
+	killAll(dir)
 	for waited, pause := time.Duration(0), time.Millisecond; ; waited, pause = waited+pause, min(2*pause, 100*time.Millisecond) {
 		err := unix.Rmdir(dir)
 		if err == nil || errors.Is(err, unix.ENOENT) {
@@ -138,4 +140,18 @@ func removeBusy(dir string) error {
 // Unified tells whether the machine has cgroups version 2.
 func (m *Manager) Unified() bool {
 	return len(m.hierarchies) == 1 && m.hierarchies[0] == mount
+}
+
+// killAll kills the processes that are directly in the cgroup.
+func killAll(dir string) {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		return
+	}
+	for _, field := range strings.Fields(string(text)) {
+		// 0 stands for a process of another PID namespace, which is not ours to kill.
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
 }

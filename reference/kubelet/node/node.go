@@ -47,11 +47,11 @@ type Self struct {
 func (s *Self) Node() *v1.Node { return s.server.Load() }
 
 // Register makes the node known, with its present status. The API server may still be
-// starting: it is tried again after 10 ms, then after twice that and so on up to half a second,
+// starting: it is tried again after 10 ms, then after twice that and so on up to 100 ms,
 // until ctx ends.
 func (s *Self) Register(ctx context.Context) error {
 	var last error
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		if last = s.register(ctx, s.Observe(ctx)); last == nil {
 			return nil
 		}

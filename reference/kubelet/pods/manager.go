@@ -26,11 +26,21 @@ import (
 // sweepEvery is how often the node is searched for what belongs to no pod.
 const sweepEvery = time.Minute
 
+// Cgroups makes and removes the pods' cgroups.
+type Cgroups interface {
+	Ensure(path string, l cgroups.Limits) error
+	Remove(path string) error
+	// Pods returns the path of every pod's cgroup, by the pod's uid.
+	Pods() map[types.UID]string
+	// Unified tells whether the machine has cgroups version 2.
+	Unified() bool
+}
+
 // Config is what a Manager works with.
 type Config struct {
 	Client   kubernetes.Interface
 	Runtime  *runtime.Client
-	Cgroups  *cgroups.Manager
+	Cgroups  Cgroups
 	Recorder record.EventRecorder
 	Statuses *status.Manager
 	Spec     spec.Node
@@ -153,6 +163,11 @@ func (m *Manager) Sweep(ctx context.Context) {
 	for uid := range m.Cgroups.Pods() {
 		if _, ok := found[uid]; !ok {
 			found[uid] = runtime.Identity{UID: uid}
+		}
+	}
+	for uid, id := range m.logged() {
+		if found[uid].Name == "" {
+			found[uid] = id
 		}
 	}
 	m.mu.Lock()

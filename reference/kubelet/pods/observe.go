@@ -3,9 +3,9 @@ package pods
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/utils/ptr"
 
@@ -76,12 +76,25 @@ func (w *worker) address() string {
 
 // logDir is the directory of the pod's logs, empty if the pod's name is not known.
 func (w *worker) logDir() string {
-	if w.pod.Name != "" {
-		return spec.LogDirectory(w.m.Spec.LogsRoot, w.pod.Namespace, w.pod.Name, string(w.pod.UID))
-	}
-	found, err := filepath.Glob(filepath.Join(w.m.Spec.LogsRoot, "*_"+string(w.pod.UID)))
-	if err != nil || len(found) == 0 {
+	if w.pod.Name == "" {
 		return ""
 	}
-	return found[0]
+	return spec.LogDirectory(w.m.Spec.LogsRoot, w.pod.Namespace, w.pod.Name, string(w.pod.UID))
+}
+
+// logged returns the pods that have logs on the node, read from their directories' names.
+func (m *Manager) logged() map[types.UID]runtime.Identity {
+	out := map[types.UID]runtime.Identity{}
+	entries, err := os.ReadDir(m.Spec.LogsRoot)
+	if err != nil {
+		return out
+	}
+	for _, e := range entries {
+		// Neither part can have an underscore.
+		if parts := strings.Split(e.Name(), "_"); len(parts) == 3 {
+			uid := types.UID(parts[2])
+			out[uid] = runtime.Identity{UID: uid, Namespace: parts[0], Name: parts[1]}
+		}
+	}
+	return out
 }

@@ -1,0 +1,69 @@
+package pods
+
+import (
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+func TestAdmit(t *testing.T) {
+	node := &v1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"disk": "ssd"}},
+		Status: v1.NodeStatus{Allocatable: v1.ResourceList{"cpu": resource.MustParse("2"), "memory": resource.MustParse("1Gi"),
+			"pods": resource.MustParse("3")}},
+	}
+	asks := func(cpu string) *v1.Pod {
+		return &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Resources: v1.ResourceRequirements{
+			Requests: v1.ResourceList{"cpu": resource.MustParse(cpu)}}}}}}
+	}
+	selecting := func(value string) *v1.Pod {
+		return &v1.Pod{Spec: v1.PodSpec{NodeSelector: map[string]string{"disk": value}}}
+	}
+	for _, c := range []struct {
+		name   string
+		pod    *v1.Pod
+		others []*v1.Pod
+		want   string
+	}{
+		{"fits", asks("1"), []*v1.Pod{asks("1")}, ""},
+		{"too much CPU", asks("1"), []*v1.Pod{asks("1500m")},
+			"OutOfcpu Pod was rejected: Node didn't have enough resource: cpu, requested: 1000, used: 1500, capacity: 2000"},
+		{"asks for nothing on a full node", asks("0"), []*v1.Pod{asks("2")}, ""},
+		{"too many pods", asks("0"), []*v1.Pod{asks("0"), asks("0"), asks("0")},
+			"OutOfpods Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3"},
+		{"selects the node", selecting("ssd"), nil, ""},
+		{"selects another", selecting("hdd"), nil,
+			"NodeAffinity Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"},
+	} {
+		got := ""
+		if v := Admit(node, c.pod, c.others); v != nil {
+			got = v.Reason + " " + v.Message
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestGrace(t *testing.T) {
+	for _, c := range []struct {
+		own, deletion *int64
+		gone          bool
+		want          int64
+	}{
+		{nil, nil, false, 30},
+		{ptr.To(int64(5)), nil, false, 5},
+		{ptr.To(int64(5)), ptr.To(int64(60)), false, 60},
+		{ptr.To(int64(0)), nil, false, 1},
+		{ptr.To(int64(60)), nil, true, 2},
+		{ptr.To(int64(1)), nil, true, 1},
+	} {
+		p := &v1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionGracePeriodSeconds: c.deletion}, Spec: v1.PodSpec{TerminationGracePeriodSeconds: c.own}}
+		if got := Grace(p, c.gone); got != c.want {
+			t.Errorf("%+v: got %d", c, got)
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package pods
+
+import (
+	"context"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+)
+
+// rig is a node with a fake runtime and a fake API server.
+type rig struct {
+	t      *testing.T
+	cri    *fakeCRI
+	client *fake.Clientset
+	dir    string
+	*Manager
+	stop func()
+}
+
+func newRig(t *testing.T, pods ...*v1.Pod) *rig {
+	r := &rig{t: t, cri: newFakeCRI(), client: fake.NewClientset(), dir: t.TempDir()}
+	for _, p := range pods {
+		if err := r.client.Tracker().Add(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.boot(pods...)
+	return r
+}
+
+// boot starts an agent which knows these pods.
+func (r *rig) boot(pods ...*v1.Pod) {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	statuses := status.NewManager(r.client)
+	r.Manager = New(ctx, Config{
+		Client: r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
+		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Spec: spec.Node{LogsRoot: r.dir + "/logs"}, RootDir: r.dir,
+		NodeName: "n", HostIPs: []string{"192.0.2.1"},
+		Node: func() *v1.Node { return nil }, Services: func() []*v1.Service { return nil },
+	})
+	for _, p := range pods {
+		r.Update(p)
+	}
+	ended := make(chan struct{})
+	go statuses.Run(ctx, 1)
+	go func() {
+		defer close(ended)
+		r.Manager.Run(ctx)
+	}()
+	r.stop = func() {
+		cancel()
+		<-ended
+		synctest.Wait()
+	}
+}
+
+// settle lets everything happen that does not wait for longer than a second.
+func (r *rig) settle() {
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
+// get returns the pod as the API server has it, nil if it is gone.
+func (r *rig) get(name string) *v1.Pod {
+	p, err := r.client.CoreV1().Pods("ns").Get(r.t.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// delete marks the pod as deleted, with a grace period in seconds.
+func (r *rig) delete(name string, grace int64) {
+	p := r.get(name).DeepCopy()
+	p.DeletionTimestamp, p.DeletionGracePeriodSeconds, p.ResourceVersion = ptr.To(metav1.Now()), &grace, "1000"
+	if err := r.client.Tracker().Update(v1.SchemeGroupVersion.WithResource("pods"), p, p.Namespace); err != nil {
+		r.t.Fatal(err)
+	}
+	r.Update(p)
+}
+
+func (r *rig) want(calls ...string) {
+	r.t.Helper()
+	if diff := cmp.Diff(calls, r.cri.said()); diff != "" {
+		r.t.Errorf("calls to the runtime: -want +got:\n%s", diff)
+	}
+}
+
+func simple(policy v1.RestartPolicy) *v1.Pod {
+	return &v1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "ns", UID: "u", ResourceVersion: "1"},
+		Spec: v1.PodSpec{NodeName: "n", RestartPolicy: policy, TerminationGracePeriodSeconds: ptr.To(int64(20)),
+			Containers: []v1.Container{{Name: "c", Image: "example.org/x:1", ImagePullPolicy: v1.PullIfNotPresent}}},
+	}
+}
+
+func TestAPodRunsAndSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyNever))
+		defer r.stop()
+		r.settle()
+		r.want("run sandbox of p", "create c 0", "start c")
+		if s := r.get("p").Status; s.Phase != v1.PodRunning || s.PodIP != "10.244.1.2" || !s.ContainerStatuses[0].Ready {
+			t.Errorf("running: got %+v", s)
+		}
+		r.cri.exit("c", 0)
+		r.settle()
+		r.want("run sandbox of p", "create c 0", "start c", "stop sandbox")
+		if s := r.get("p").Status; s.Phase != v1.PodSucceeded || s.ContainerStatuses[0].State.Terminated == nil {
+			t.Errorf("ended: got %+v", s)
+		}
+		if _, err := os.Stat(r.volumes.PodDir("u")); !os.IsNotExist(err) {
+			t.Errorf("its directory is still there: %v", err)
+		}
+	})
+}
+
+func TestACrashingContainerIsRestartedWithBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		defer r.stop()
+		r.settle()
+		r.cri.exit("c", 1)
+		r.settle()
+		if n := count(r.cri.said(), "start c"); n != 2 {
+			t.Errorf("started %d times after the first crash, want 2", n)
+		}
+		r.cri.exit("c", 1)
+		time.Sleep(8 * time.Second)
+		synctest.Wait()
+		s := r.get("p").Status
+		if w := s.ContainerStatuses[0].State.Waiting; w == nil || w.Reason != "CrashLoopBackOff" || s.Phase != v1.PodRunning {
+			t.Errorf("8 s after the second crash: got %+v", s)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if s := r.get("p").Status.ContainerStatuses[0]; s.RestartCount != 2 || s.State.Running == nil || s.LastTerminationState.Terminated == nil {
+			t.Errorf("11 s after the second crash: got %+v", s)
+		}
+	})
+}
+
+func TestADeletedPodIsStoppedThenTakenOutOfTheAPIServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		defer r.stop()
+		r.cri.stubborn = true
+		r.settle()
+		r.delete("p", 20)
+		time.Sleep(19 * time.Second)
+		synctest.Wait()
+		if r.get("p") == nil {
+			t.Error("the pod is gone while its container still has a second")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		r.want("run sandbox of p", "create c 0", "start c", "stop c within 20", "stop sandbox")
+		if got := r.get("p"); got != nil {
+			t.Errorf("the pod is still there: %+v", got.Status)
+		}
+		r.Gone("u")
+		r.settle()
+		if len(r.Pods()) != 0 || len(r.cri.sandboxes)+len(r.cri.containers) != 0 {
+			t.Errorf("left behind: %v, %v", r.cri.sandboxes, r.cri.containers)
+		}
+	})
+}
+
+func TestAForcedDeletionShortensTheGracePeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		defer r.stop()
+		r.cri.stubborn = true
+		r.settle()
+		r.delete("p", 20)
+		r.settle()
+		r.Gone("u")
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		r.want("run sandbox of p", "create c 0", "start c", "stop c within 20", "stop c within 2", "stop sandbox", "remove sandbox")
+	})
+}
+
+func TestANewAgentFindsItsContainersAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		r.settle()
+		before := r.cri.said()
+		r.stop()
+		r.boot(r.get("p"))
+		defer func() { r.stop() }()
+		r.settle()
+		r.want(before...)
+		if s := r.get("p").Status.ContainerStatuses[0]; !s.Ready || s.RestartCount != 0 {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
+func TestWhatBelongsToNoPodIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		r.settle()
+		r.stop()
+		if err := os.MkdirAll(r.dir+"/logs/ns_old_u2/c", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		r.boot() // the pod was deleted while no agent ran
+		defer func() { r.stop() }()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if len(r.cri.sandboxes)+len(r.cri.containers) != 0 {
+			t.Errorf("left behind: %v, %v", r.cri.sandboxes, r.cri.containers)
+		}
+		if entries, _ := os.ReadDir(r.dir + "/pods"); len(entries) != 0 {
+			t.Errorf("directories left behind: %v", entries)
+		}
+		if entries, _ := os.ReadDir(r.dir + "/logs"); len(entries) != 0 {
+			t.Errorf("logs left behind: %v", entries)
+		}
+	})
+}
+
+func TestAPodPastItsDeadlineFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := simple(v1.RestartPolicyAlways)
+		p.Spec.ActiveDeadlineSeconds = ptr.To(int64(5))
+		r := newRig(t, p)
+		defer r.stop()
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		if s := r.get("p").Status; s.Phase != v1.PodFailed || s.Reason != "DeadlineExceeded" {
+			t.Errorf("got %s, %s", s.Phase, s.Reason)
+		}
+	})
+}
+
+func count(list []string, what string) int {
+	n := 0
+	for _, s := range list {
+		if s == what {
+			n++
+		}
+	}
+	return n
+}
