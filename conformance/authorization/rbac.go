@@ -133,7 +133,7 @@ var _ = Describe("RBAC", func() {
 		f.Create(ctx, Idle(), role("pods-only", rule(reading, "pods")), bind("Role", "pods-only", user(name)))
 		pods := f.As(name).CoreV1().Pods(f.Namespace)
 		mayNow(ctx, f, "reading the pod", func() error { _, err := pods.Get(ctx, "idle", metav1.GetOptions{}); return err })
-		_, err := pods.GetLogs("idle", &corev1.PodLogOptions{}).DoRaw(ctx)
+		err := pods.GetLogs("idle", &corev1.PodLogOptions{}).Do(ctx).Error()
 		MustRefuse(err, http.StatusForbidden, `cannot get resource "pods/log"`)
 	})
 
@@ -145,8 +145,7 @@ var _ = Describe("RBAC", func() {
 			&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: f.Namespace}, Subjects: []rbacv1.Subject{user(name)},
 				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: f.Namespace}})
 		get := func(path string) error {
-			_, err := f.As(name).Discovery().RESTClient().Get().AbsPath(path).DoRaw(ctx)
-			return err
+			return f.As(name).Discovery().RESTClient().Get().AbsPath(path).Do(ctx).Error()
 		}
 		mayNow(ctx, f, "/metrics", func() error { return get("/metrics") })
 		mayNow(ctx, f, "/openapi/v3", func() error { return get("/openapi/v3") })

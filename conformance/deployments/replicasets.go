@@ -114,6 +114,7 @@ var _ = Describe("a Deployment's ReplicaSets", func() {
 		sets, pods := f.WatchReplicaSets(ctx, "app=web"), f.WatchPods(ctx, "app=web")
 		d := Deployment("web", 2, Idle())
 		f.Create(ctx, d)
+		sets.MustReach(ctx, "the ReplicaSet wants 2", sized("1", 2))
 		pods.MustReach(ctx, "there are 2 pods", Exactly(2, Active))
 		f.Delete(ctx, d)
 		f.WaitGone(ctx, d)

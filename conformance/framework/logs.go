@@ -24,8 +24,9 @@ func (f *Framework) Logs(ctx context.Context, pod string, options corev1.PodLogO
 func (f *Framework) TryLogs(ctx context.Context, pod string, options corev1.PodLogOptions) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, scaled(APITimeout))
 	defer cancel()
-	data, err := f.API.CoreV1().Pods(f.Namespace).GetLogs(pod, &options).DoRaw(ctx)
-	return string(data), err
+	result := f.API.CoreV1().Pods(f.Namespace).GetLogs(pod, &options).Do(ctx)
+	data, _ := result.Raw()
+	return string(data), result.Error() // Raw's own error leaves out what the server said
 }
 
 // WaitLog waits until the log of a pod's container contains text, and returns all of it.

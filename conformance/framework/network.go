@@ -124,6 +124,20 @@ func (c *Caller) WaitUDPAnswers(ctx context.Context, host string, port int, requ
 		func(a Answers) bool { return len(a.Errors) == 0 && slices.Equal(a.Distinct(), wanted) })
 }
 
+// WaitSame waits until 50 requests bring no error and one and the same answer, and returns it.
+func (c *Caller) WaitSame(ctx context.Context, host string, port int, path string) string {
+	GinkgoHelper()
+	var answer string
+	c.waitDial(ctx, fmt.Sprintf("http://%s:%d%s is always answered alike", host, port, path), "http", host, port, path, 50, func(a Answers) bool {
+		if len(a.Errors) > 0 || len(a.Distinct()) != 1 {
+			return false
+		}
+		answer = a.Distinct()[0]
+		return true
+	})
+	return answer
+}
+
 // WaitRefused waits until no request is answered any more.
 func (c *Caller) WaitRefused(ctx context.Context, host string, port int) {
 	GinkgoHelper()
@@ -134,7 +148,11 @@ func (c *Caller) WaitRefused(ctx context.Context, host string, port int) {
 func (c *Caller) waitDial(ctx context.Context, what, protocol, host string, port int, request string, tries int, so func(Answers) bool) {
 	GinkgoHelper()
 	c.f.WaitUntil(ctx, what, NetworkTimeout, func(ctx context.Context) (bool, string) {
-		answers, err := c.tryDial(ctx, protocol, host, port, request, tries)
+		// One request first: where none is answered, many would take long to say so.
+		answers, err := c.tryDial(ctx, protocol, host, port, request, 1)
+		if err == nil && len(answers.Errors) == 0 {
+			answers, err = c.tryDial(ctx, protocol, host, port, request, tries)
+		}
 		if err != nil {
 			return false, err.Error()
 		}

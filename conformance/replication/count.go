@@ -72,7 +72,7 @@ var _ = Describe("the number of pods", func() {
 			extra.Name, extra.Labels = controller.GetName()+"-extra", map[string]string{"app": controller.GetName()}
 			f.Create(ctx, extra)
 			pods.MustReach(ctx, "there are 3 pods", Exactly(3, Active))
-			pods.MustReach(ctx, "there are 2 again", Exactly(2, Active))
+			pods.MustReach(ctx, "there are 2 again", func(pods []*corev1.Pod) bool { return len(pods) == 2 })
 			pods.MustNever(ctx, "there are other than 2", func(pods []*corev1.Pod) bool { return len(pods) != 2 }, Quiet)
 		}
 	})

@@ -116,14 +116,7 @@ var _ = Describe("traffic to a Service", func() {
 		servers(ctx, f, "a", "b", "c")
 		caller := f.NewCaller(ctx, "caller")
 		// Until the rules of all three are there, the client may still be sent to another.
-		var pod string
-		f.WaitUntil(ctx, "50 connections reach one pod", NetworkTimeout, func(ctx context.Context) (bool, string) {
-			answers := caller.HTTP(ctx, service.Spec.ClusterIP, 80, "/hostname", 50)
-			if len(answers.Distinct()) == 1 {
-				pod = answers.Distinct()[0]
-			}
-			return len(answers.Errors) == 0 && len(answers.Distinct()) == 1, answers.String()
-		})
+		pod := caller.WaitSame(ctx, service.Spec.ClusterIP, 80, "/hostname")
 		f.Stays(ctx, "connections reach that pod", Quiet, func(ctx context.Context) (bool, string) {
 			answers := caller.HTTP(ctx, service.Spec.ClusterIP, 80, "/hostname", 20)
 			return slices.Equal(answers.Distinct(), []string{pod}) && len(answers.Errors) == 0, answers.String()

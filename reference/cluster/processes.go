@@ -66,7 +66,7 @@ func (c *Cluster) controlPlane() []spec.Process {
 func (c *Cluster) startControlPlane() error {
 	task := spec.Spec{Processes: c.controlPlane(), NoFile: 1 << 20, StateFile: c.path(controlPlaneState)}
 	for i := range task.Processes {
-		task.Processes[i].Env = node.Environment()
+		task.Processes[i].Env = node.Environment(c.Programs)
 	}
 	if err := os.Remove(task.StateFile); err != nil && !os.IsNotExist(err) {
 		return err
@@ -80,7 +80,7 @@ func (c *Cluster) startControlPlane() error {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(c.Programs, process.Init), c.path(controlPlaneFile), c.ID)
-	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = log, log, "/", node.Environment()
+	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = log, log, "/", node.Environment(c.Programs)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the control plane: %w", err)
@@ -112,7 +112,7 @@ func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 			"--cluster-cidr", n.Plan.Pods().String()))
 	}
 	for i := range list {
-		list[i].Env = node.Environment()
+		list[i].Env = node.Environment(c.Programs)
 	}
 	return list
 }

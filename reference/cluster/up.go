@@ -134,7 +134,7 @@ func (u *up) run(ctx context.Context, o Options) error {
 			return nil
 		})
 	}
-	err = u.controlPlane(ctx, started)
+	err = u.controlPlane(ctx, started, missing.controlPlane)
 	launched := nodes.Wait()
 	if err != nil {
 		return err
@@ -267,9 +267,14 @@ func (c *Cluster) missing() (missing, error) {
 	return m, nil
 }
 
-// controlPlane waits until the API answers and the controllers and the scheduler work.
-func (u *up) controlPlane(ctx context.Context, started time.Time) error {
+// controlPlane waits until the API answers and the controllers and the scheduler work; if they were just
+// launched, until they have said so since.
+func (u *up) controlPlane(ctx context.Context, started time.Time, launched bool) error {
 	c := u.cluster
+	var since time.Time
+	if launched {
+		since = started
+	}
 	var err error
 	if u.client, err = c.client(); err != nil {
 		return err
@@ -282,12 +287,12 @@ func (u *up) controlPlane(ctx context.Context, started time.Time) error {
 		return err
 	}
 	if c.has("controllers") {
-		if err := wait("Controllers ready", "controllers", controllersReady(u.client)); err != nil {
+		if err := wait("Controllers ready", "controllers", controllersReady(u.client, since)); err != nil {
 			return err
 		}
 	}
 	if c.has("scheduler") {
-		return wait("Scheduler ready", "scheduler", schedulerReady(u.client))
+		return wait("Scheduler ready", "scheduler", leaseHeld(u.client, "kube-scheduler", since))
 	}
 	return nil
 }

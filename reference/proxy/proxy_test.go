@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ type fakeKernel struct {
 	writes, reads int
 	last          string
 	fail          int // so many writes fail
-	flushed       bool
+	flushed       atomic.Bool
 }
 
 func (k *fakeKernel) read(context.Context) (*rules.Ruleset, error) {
@@ -39,7 +40,7 @@ func (k *fakeKernel) restore(_ context.Context, input []byte) error {
 	return nil
 }
 
-func (k *fakeKernel) intact() (bool, error) { return !k.flushed, nil }
+func (k *fakeKernel) intact() (bool, error) { return !k.flushed.Load(), nil }
 
 // inLoop runs a test with a proxy at work, in fake time.
 func inLoop(t *testing.T, k *fakeKernel, test func(*proxy)) {
@@ -118,7 +119,7 @@ func TestFlushedRulesComeBack(t *testing.T) {
 	inLoop(t, k, func(p *proxy) {
 		change(p, "web")
 		synctest.Wait()
-		k.flushed = true
+		k.flushed.Store(true)
 		time.Sleep(checkPeriod + minPause)
 		synctest.Wait()
 		if k.writes != 2 {

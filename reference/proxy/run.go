@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/proxy/rules"
+	"github.com/etalon-dev/etalon/reference/ready"
 )
 
 // Rules is what a proxy must be allowed to do, and all of it. The bootstrap ClusterRole
@@ -48,6 +49,9 @@ func Run(ctx context.Context, o Options) error {
 	client, err := kubernetes.NewForConfig(clientConfig(o.Config))
 	if err != nil {
 		return fmt.Errorf("proxy: API server: %w", err)
+	}
+	if ready.APIServer(ctx, client) != nil {
+		return nil
 	}
 	return serve(ctx, o, client, k)
 }

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/ready"
 )
 
 // The Lease that one of several schedulers works under, and its times.
@@ -36,6 +38,9 @@ func Run(ctx context.Context, o Options) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("scheduler: API server: %w", err)
+	}
+	if ready.APIServer(ctx, client) != nil {
+		return nil
 	}
 	if !o.LeaderElect {
 		return work(ctx, o, client)

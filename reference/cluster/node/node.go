@@ -109,7 +109,7 @@ func (n Node) start(ctx context.Context, groups *cgroup.Layout) (err error) {
 	cmd := exec.Command(filepath.Join(n.Programs, process.Init), n.SpecFile(), n.ID)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = "/"
-	cmd.Env = append(Environment(), "ETALON_INIT_ENTER=1")
+	cmd.Env = append(Environment(n.Programs), "ETALON_INIT_ENTER=1")
 	cmd.ExtraFiles = []*os.File{ready}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS |
 		syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC}
@@ -138,9 +138,10 @@ func (n Node) start(ctx context.Context, groups *cgroup.Layout) (err error) {
 	return err
 }
 
-// Environment is what processes of a cluster get to see of ours: nothing but where programs are.
-func Environment() []string {
-	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}
+// Environment is what processes of a cluster get to see of ours: nothing but where programs are,
+// the cluster's own among them: a restarted containerd looks for the shims of its containers there.
+func Environment(programs string) []string {
+	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + programs, "HOME=/root"}
 }
 
 // Cut ends the node at once, as a power cut does, and removes its control groups. Its disk stays.

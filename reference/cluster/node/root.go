@@ -113,8 +113,13 @@ func (n Node) setup(groups *cgroup.Layout) ([]spec.Step, error) {
 	steps = append(steps, spec.Step{Pivot: root},
 		// Pods may ask for mounts to propagate, within the node.
 		mount("none", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""))
-	for _, knob := range []string{"ip_forward", "conf/all/route_localnet"} {
-		steps = append(steps, spec.Step{Write: &spec.Write{File: "/proc/sys/net/ipv4/" + knob, Data: "1"}})
+	for _, knob := range []struct{ name, value string }{
+		{"ip_forward", "1"},
+		{"conf/all/route_localnet", "1"}, // node ports on 127.0.0.1
+		// Redirects for hairpin traffic would use up the rate of ICMP errors, and REJECT come late.
+		{"conf/all/send_redirects", "0"}, {"conf/default/send_redirects", "0"},
+	} {
+		steps = append(steps, spec.Step{Write: &spec.Write{File: "/proc/sys/net/ipv4/" + knob.name, Data: knob.value}})
 	}
 	return steps, nil
 }

@@ -50,12 +50,6 @@ func NewQueue(name string) *Queue {
 // Add asks for key to be looked at.
 func (q *Queue) Add(key types.NamespacedName) { q.queue.Add(key) }
 
-// AddAfter asks for key to be looked at once d has passed.
-func (q *Queue) AddAfter(key types.NamespacedName, d time.Duration) { q.queue.AddAfter(key, d) }
-
-// Len is the number of keys that wait.
-func (q *Queue) Len() int { return q.queue.Len() }
-
 // Run calls reconcile for the keys of the queue from so many workers until ctx
 // ends, and returns when the last of them is done. It starts once every one of
 // synced says true, so that no decision is made from a half-filled cache.

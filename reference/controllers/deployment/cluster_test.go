@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -30,6 +31,7 @@ type cluster struct {
 	d    *appsv1.Deployment
 	sets []*appsv1.ReplicaSet
 	pods []*simPod
+	seen []*corev1.Pod // what the controller's cache of pods shows
 	made int
 	now  time.Time
 }
@@ -62,7 +64,7 @@ func (c *cluster) deploy(version int) {
 
 // reconcile takes the controller's next step and reports whether there was one.
 func (c *cluster) reconcile() bool {
-	next := plan(c.d, c.sets, c.apiPods())
+	next := plan(c.d, c.sets, c.seen)
 	for _, ch := range next.changes {
 		index := slices.IndexFunc(c.sets, func(rs *appsv1.ReplicaSet) bool { return rs.Name == ch.set.Name })
 		switch ch.do {
@@ -92,15 +94,15 @@ func (c *cluster) reconcile() bool {
 	return len(next.changes) > 0
 }
 
-func (c *cluster) apiPods() []*corev1.Pod {
-	var pods []*corev1.Pod
+// catchUp brings the controller's cache of pods up to date.
+func (c *cluster) catchUp() {
+	c.seen = nil
 	for _, p := range c.pods {
-		pods = append(pods, &corev1.Pod{
+		c.seen = append(c.seen, &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{UID: p.set, Controller: ptr.To(true)}}},
 			Status:     corev1.PodStatus{Phase: corev1.PodRunning},
 		})
 	}
-	return pods
 }
 
 // of returns the set's pods that are not terminating.
@@ -115,16 +117,23 @@ func (c *cluster) of(rs *appsv1.ReplicaSet) []*simPod {
 }
 
 // syncSet is one pass of the ReplicaSet controller over one set: the status is
-// that from before its deeds, as the real one's is.
-func (c *cluster) syncSet(rs *appsv1.ReplicaSet, pick func(n int) int) {
+// that from before its deeds, as the real one's is. Of a surplus, so many
+// deletions fail; pick says which of the candidates go.
+func (c *cluster) syncSet(rs *appsv1.ReplicaSet, fail func(surplus int) int, pick func(n int) int) {
 	pods := c.of(rs)
 	rs.Status.ObservedGeneration = rs.Generation
 	rs.Status.TerminatingReplicas = new(int32)
+	for _, p := range c.pods {
+		if p.set == rs.UID && p.terminating {
+			*rs.Status.TerminatingReplicas++
+		}
+	}
 	rs.Status.Replicas, rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = count(pods)
 	for range int(size(rs)) - len(pods) {
 		c.pods = append(c.pods, &simPod{set: rs.UID})
 	}
-	for surplus := len(pods) - int(size(rs)); surplus > 0; surplus-- {
+	surplus := max(0, len(pods)-int(size(rs)))
+	for range surplus - fail(surplus) {
 		// Not ready ones go first; among ready ones anything goes.
 		candidates := slices.DeleteFunc(slices.Clone(pods), func(p *simPod) bool { return p.ready || p.terminating })
 		if len(candidates) == 0 {
@@ -148,23 +157,26 @@ func (c *cluster) live() (total, available int) {
 	return total, available
 }
 
+func none(int) int  { return 0 }
+func first(int) int { return 0 }
+
 // settle lets everything take its course until nothing moves.
 func (c *cluster) settle(t interface{ Fatalf(string, ...any) }) {
-	first := func(int) int { return 0 }
 	for range 1000 {
 		moved := c.reconcile()
 		for _, rs := range c.sets {
-			c.syncSet(rs, first)
+			c.syncSet(rs, none, first)
 		}
 		c.pods = slices.DeleteFunc(c.pods, func(p *simPod) bool { return p.terminating })
+		c.catchUp()
 		for _, p := range c.pods {
 			moved = moved || !p.available
 			p.ready, p.available = true, true
 		}
 		for _, rs := range c.sets {
 			before := rs.Status
-			c.syncSet(rs, first)
-			moved = moved || before.AvailableReplicas != rs.Status.AvailableReplicas
+			c.syncSet(rs, none, first)
+			moved = moved || !reflect.DeepEqual(before, rs.Status)
 		}
 		if !moved && !c.reconcile() {
 			return
@@ -206,8 +218,11 @@ func (c *cluster) actions() map[string]func(*rapid.T) {
 				t.Skip("no sets")
 			}
 			rs := c.sets[rapid.IntRange(0, len(c.sets)-1).Draw(t, "set")]
-			c.syncSet(rs, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "victim") })
+			c.syncSet(rs,
+				func(surplus int) int { return rapid.IntRange(0, surplus).Draw(t, "deletions that fail") },
+				func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "victim") })
 		},
+		"cache of pods": func(*rapid.T) { c.catchUp() },
 		"pods end": func(*rapid.T) {
 			c.pods = slices.DeleteFunc(c.pods, func(p *simPod) bool { return p.terminating })
 		},

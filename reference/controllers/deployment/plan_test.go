@@ -52,7 +52,7 @@ func TestScalingInProportion(t *testing.T) {
 	for range 6 { // no new pod becomes ready meanwhile
 		c.reconcile()
 		for _, rs := range c.sets {
-			c.syncSet(rs, func(int) int { return 0 })
+			c.syncSet(rs, none, first)
 		}
 	}
 	current, old := split(c.d, c.sets)
@@ -166,5 +166,31 @@ func TestHashDependsOnTemplateAndCollisions(t *testing.T) {
 	}
 	if long := setName(strings.Repeat("a", 253), "hash"); len(long) != 253 || !strings.HasSuffix(long, "-hash") {
 		t.Errorf("a long name becomes one of %d characters: %s", len(long), long)
+	}
+}
+
+// A new pod must not start while one of the old ones may still run, whoever
+// knows of it: the pods that are seen, or the sets' status.
+func TestRecreateWaitsForEveryTrace(t *testing.T) {
+	for name, trace := range map[string]func(*cluster){
+		"a pod that is seen":            func(c *cluster) { c.catchUp() },
+		"a pod in the status":           func(c *cluster) { c.sets[0].Status.Replicas = 1 },
+		"a terminating pod in it":       func(c *cluster) { c.sets[0].Status.TerminatingReplicas = ptr.To[int32](1) },
+		"a size that is not yet known":  func(c *cluster) { c.sets[0].Generation++ },
+		"none, so it need wait no more": nil,
+	} {
+		c := newCluster(1, appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType})
+		c.settle(t)
+		c.deploy(2)
+		c.reconcile()
+		rs := c.sets[0]
+		rs.Status = appsv1.ReplicaSetStatus{ObservedGeneration: rs.Generation}
+		c.seen = nil
+		if trace != nil {
+			trace(c)
+		}
+		if next := plan(c.d, c.sets, c.seen); (next.changes == nil) != (trace != nil) {
+			t.Errorf("%s: changes %+v", name, next.changes)
+		}
 	}
 }

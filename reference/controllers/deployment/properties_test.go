@@ -84,6 +84,11 @@ func TestRollingUpdateKeepsPodsAvailable(t *testing.T) {
 			p.available = p.ready && rapid.Bool().Draw(t, "available")
 			c.showHealth()
 		}
+		actions[""] = func(t *rapid.T) {
+			if asked := sum(c.sets, size); asked < leastAvailable(c.d) {
+				t.Fatalf("only %d pods are asked for, so %d can never be available: %v", asked, leastAvailable(c.d), describe(c.sets))
+			}
+		}
 		t.Repeat(actions)
 	})
 }

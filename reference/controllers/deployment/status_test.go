@@ -29,8 +29,8 @@ func rollout(t *testing.T) *cluster {
 
 func TestProgressEndsInSuccess(t *testing.T) {
 	c := rollout(t)
-	c.syncSet(c.sets[0], nil)
-	c.syncSet(c.sets[0], nil)
+	c.syncSet(c.sets[0], none, first)
+	c.syncSet(c.sets[0], none, first)
 	c.reconcile()
 	if got := reason(c, appsv1.DeploymentProgressing); got != "True ReplicaSetUpdated" {
 		t.Errorf("with new pods Progressing is %q", got)
@@ -57,8 +57,8 @@ func TestProgressEndsInSuccess(t *testing.T) {
 func TestProgressMissesItsDeadline(t *testing.T) {
 	c := rollout(t)
 	c.d.Spec.ProgressDeadlineSeconds = ptr.To[int32](60)
-	c.syncSet(c.sets[0], nil)
-	c.syncSet(c.sets[0], nil)
+	c.syncSet(c.sets[0], none, first)
+	c.syncSet(c.sets[0], none, first)
 	c.reconcile()
 	in := deadlineIn(c.d, &c.d.Status, c.now)
 	if in < time.Minute || in > time.Minute+2*time.Second {

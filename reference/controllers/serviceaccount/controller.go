@@ -1,5 +1,5 @@
 // Package serviceaccount makes sure that every namespace has a ServiceAccount
-// named default, which pods use that name no other.
+// named default: pods that name no other run as it.
 //
 // Documentation: concepts/security/service-accounts#default-service-accounts.
 package serviceaccount
