@@ -10,9 +10,11 @@ COMMIT := $(shell git rev-parse --verify -q HEAD || echo unknown)
 DATE := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo 1970-01-01T00:00:00Z)
 STATE := $(shell test -z "$$(git status --porcelain 2>/dev/null)" && echo clean || echo dirty)
 STAMP := k8s.io/component-base/version
+version_of = $(shell awk '$$1 == "$(1)" {print substr($$2, 2)}' go.mod)
 LDFLAGS := -s -w \
 	-X $(STAMP).gitVersion=$(VERSION) -X $(STAMP).gitMajor=1 -X $(STAMP).gitMinor=37 \
-	-X $(STAMP).gitCommit=$(COMMIT) -X $(STAMP).gitTreeState=$(STATE) -X $(STAMP).buildDate=$(DATE)
+	-X $(STAMP).gitCommit=$(COMMIT) -X $(STAMP).gitTreeState=$(STATE) -X $(STAMP).buildDate=$(DATE) \
+	-X github.com/containerd/containerd/v2/version.Version=$(call version_of,github.com/containerd/containerd/v2)
 
 # Our own programs are static without cgo; only runc needs it, for seccomp.
 STATIC := CGO_ENABLED=0 $(GO) build -ldflags '-s -w'
@@ -51,7 +53,7 @@ $(BIN)/portmap: go.mod go.sum
 $(BIN)/runc: go.mod go.sum
 	@test -e /usr/include/seccomp.h || { echo 'runc needs libseccomp-dev: run `make deps`' >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) build -tags 'seccomp netgo osusergo' \
-		-ldflags '-s -w -extldflags -static -X main.version=$(shell $(GO) list -m -f '{{.Version}}' github.com/opencontainers/runc 2>/dev/null | tr -d v)' \
+		-ldflags '-s -w -extldflags -static -X main.version=$(call version_of,github.com/opencontainers/runc)' \
 		-o $@ github.com/opencontainers/runc
 
 # Packages of Debian, installed only where missing: command (or file) = package.

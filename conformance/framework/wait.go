@@ -70,6 +70,9 @@ func (f *Framework) waitPod(ctx context.Context, name, what string, so func(*cor
 		if pod, err = f.API.CoreV1().Pods(f.Namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
 			return false, err.Error()
 		}
+		if Ended(pod) && !so(pod) { // it will not change any more
+			Fail("wanted: pod " + name + " " + what + "\n  seen: " + podLine(pod))
+		}
 		return so(pod), podLine(pod)
 	})
 	return pod

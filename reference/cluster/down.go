@@ -72,6 +72,9 @@ func Down(ctx context.Context, name string) error {
 		return errors.New("taking a cluster down needs root (try sudo)")
 	}
 	c, err := Find(name)
+	if errors.Is(err, ErrNoCluster) {
+		c, err = cutShort(name, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -84,6 +87,23 @@ func Down(ctx context.Context, name string) error {
 	}
 	defer unlock()
 	return c.remove(ctx)
+}
+
+// cutShort returns what there is of a cluster whose Up was killed before it wrote its record: addresses
+// and a locked directory. Where there is no trace it returns missing.
+func cutShort(name string, missing error) (*Cluster, error) {
+	if name == "" {
+		name = DefaultName
+	}
+	all, err := thisMachine.list()
+	if err != nil {
+		return nil, err
+	}
+	l, ok := all[name]
+	if !ok || !exists(l.DataDir) {
+		return nil, missing
+	}
+	return &Cluster{Name: name, Index: l.Index, DataDir: l.DataDir}, nil
 }
 
 // remove is Down for one who holds the lock. It goes on after errors, so as to leave as little as it can.

@@ -30,7 +30,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 func (e *StepError) Error() string {
 	text := fmt.Sprintf("%s: %v", e.Step, e.Err)
 	if len(e.Tail) > 0 {
-		text += fmt.Sprintf("; the end of %s:\n    %s", e.Log, strings.Join(e.Tail, "\n    "))
+		text += fmt.Sprintf("\nThe last lines of %s (--keep leaves all of it in place):\n    %s", e.Log, strings.Join(e.Tail, "\n    "))
 	}
 	return text
 }

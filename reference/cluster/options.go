@@ -93,7 +93,7 @@ func (o Options) complete() (Options, error) {
 
 func checkName(name string) error {
 	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-		return fmt.Errorf("cluster name %q: %s", name, problems[0])
+		return fmt.Errorf("cluster name %q: want a DNS label: at most 63 lower-case letters, digits and '-', with no '-' at either end", name)
 	}
 	return nil
 }

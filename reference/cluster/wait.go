@@ -56,7 +56,7 @@ func until(ctx context.Context, check func(context.Context) error, broken func()
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				return context.Canceled
 			}
-			return fmt.Errorf("not within the time allowed: %w", err)
+			return fmt.Errorf("not ready in time: %w", err)
 		case <-tick.C:
 		}
 	}

@@ -105,7 +105,7 @@ func Run(ctx context.Context, o Options) error {
 			Memory:      machine.Memory,
 			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
 		},
-		RootDir: o.RootDir, NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, Services: sources.services,
+		RootDir: o.RootDir, NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Services: sources.services,
 	})
 	s, err := server.New(server.Config{
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName,

@@ -161,8 +161,14 @@ func (h Hierarchy) fill(group, above string) error {
 	return os.WriteFile(filepath.Join(h.dir(group), "cgroup.clone_children"), []byte("1"), 0o644)
 }
 
+// useful are the controllers that nodes and their pods are given.
+var useful = []string{"cpu", "cpuset", "memory", "pids", "io", "hugetlb"}
+
 func enable(file string, controllers []string) error {
-	for _, c := range controllers {
+	for _, c := range useful {
+		if !slices.Contains(controllers, c) {
+			continue
+		}
 		err := os.WriteFile(file, []byte("+"+c), 0o644)
 		if errors.Is(err, syscall.EBUSY) {
 			return fmt.Errorf("controller %s cannot be handed down, as processes live in this very group (is this a container with a control group namespace of its own?): %w", c, err)
@@ -196,8 +202,7 @@ func (l *Layout) Steps(newRoot string) []spec.Step {
 			{Mkdir: filepath.Join(at, "node")},
 			{Write: &spec.Write{File: filepath.Join(at, "node", "cgroup.procs"), Data: "0"}},
 		}
-		b, _ := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-		for _, c := range strings.Fields(string(b)) {
+		for _, c := range useful {
 			steps = append(steps, spec.Step{Write: &spec.Write{File: filepath.Join(at, "cgroup.subtree_control"), Data: "+" + c}, Optional: c != "memory"})
 		}
 		return steps

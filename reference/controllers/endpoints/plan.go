@@ -1,5 +1,7 @@
 package endpoints
 
+//lint:file-ignore SA1019 to serve the deprecated kind is what this package is for
+
 import (
 	"cmp"
 	"fmt"

@@ -25,6 +25,8 @@ const (
 	reportEvery = 5 * time.Minute
 	// lookUnready is how often a node that is not ready is looked at: others wait for it.
 	lookUnready = 100 * time.Millisecond
+	// freshTimeout is how long a pod waits for a fresh look at its node before the last one counts.
+	freshTimeout = 5 * time.Second
 )
 
 // Self is the node as its agent knows it.
@@ -45,6 +47,15 @@ type Self struct {
 
 // Node returns the node as last seen by the API server, nil before it is registered.
 func (s *Self) Node() *v1.Node { return s.server.Load() }
+
+// Fresh asks the API server for the node and returns it, or as it was last seen if the server does
+// not answer.
+func (s *Self) Fresh(ctx context.Context) *v1.Node {
+	ctx, cancel := context.WithTimeout(ctx, freshTimeout)
+	defer cancel()
+	s.refresh(ctx)
+	return s.Node()
+}
 
 // Register makes the node known, with its present status. The API server may still be
 // starting: it is tried again after 10 ms, then after twice that and so on up to 100 ms,
@@ -173,7 +184,7 @@ func (s *Self) report(ctx context.Context, o Observed, always bool) error {
 	return nil
 }
 
-// refresh reads the node anew after a report failed: someone may have changed or deleted it.
+// refresh reads the node anew: someone may have changed or deleted it.
 func (s *Self) refresh(ctx context.Context) {
 	n, err := s.Client.CoreV1().Nodes().Get(ctx, s.Name, metav1.GetOptions{})
 	switch {

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"context"
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
@@ -83,15 +84,20 @@ func inOrder(list v1.ResourceList) []v1.ResourceName {
 	return out
 }
 
-// admit decides once about a pod: one that runs here already, or did, is not sent away.
-func (w *worker) admit() {
+// admit decides once about a pod: one that runs here already, or did, is not sent away. The node as
+// last seen may be older than what the scheduler knew, so that nothing is refused by it alone.
+func (w *worker) admit(ctx context.Context) {
 	node := w.m.Node()
 	if w.admitted || node == nil || w.pod.Spec.NodeName == "" || status.Final(w.pod.Status.Phase) {
 		return
 	}
 	w.admitted = true
 	known := len(w.state.Sandboxes)+len(w.state.Containers) > 0 || w.pod.Status.StartTime != nil
-	if w.verdict = w.m.take(node, w.pod, known); w.verdict != nil {
+	w.verdict = w.m.take(node, w.pod, known)
+	if w.verdict != nil {
+		w.verdict = w.m.take(w.m.FreshNode(ctx), w.pod, known)
+	}
+	if w.verdict != nil {
 		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)
 	}
 }

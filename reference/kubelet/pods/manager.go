@@ -51,6 +51,8 @@ type Config struct {
 	HostIPs []string
 	// Node returns the node as last seen by the API server.
 	Node func() *v1.Node
+	// FreshNode is Node after another look.
+	FreshNode func(context.Context) *v1.Node
 	// Services returns the Services of all namespaces.
 	Services func() []*v1.Service
 }

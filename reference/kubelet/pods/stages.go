@@ -18,7 +18,7 @@ import (
 func (w *worker) advance(ctx context.Context, gone bool, now time.Time) time.Time {
 	next := w.refreshAt
 	if w.stage == active {
-		w.admit()
+		w.admit(ctx)
 		if at := w.judge(now); !at.IsZero() && at.Before(next) {
 			next = at
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/record"
@@ -26,12 +27,18 @@ type rig struct {
 	cri    *fakeCRI
 	client *fake.Clientset
 	dir    string
+	// seen is the node as last seen, fresh as the API server has it.
+	seen, fresh *v1.Node
 	*Manager
 	stop func()
 }
 
 func newRig(t *testing.T, pods ...*v1.Pod) *rig {
-	r := &rig{t: t, cri: newFakeCRI(), client: fake.NewClientset(), dir: t.TempDir()}
+	return newRigOn(t, nil, nil, pods...)
+}
+
+func newRigOn(t *testing.T, seen, fresh *v1.Node, pods ...*v1.Pod) *rig {
+	r := &rig{t: t, cri: newFakeCRI(), client: fake.NewClientset(), dir: t.TempDir(), seen: seen, fresh: fresh}
 	for _, p := range pods {
 		if err := r.client.Tracker().Add(p); err != nil {
 			t.Fatal(err)
@@ -49,7 +56,7 @@ func (r *rig) boot(pods ...*v1.Pod) {
 		Client: r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
 		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Spec: spec.Node{LogsRoot: r.dir + "/logs"}, RootDir: r.dir,
 		NodeName: "n", HostIPs: []string{"192.0.2.1"},
-		Node: func() *v1.Node { return nil }, Services: func() []*v1.Service { return nil },
+		Node: func() *v1.Node { return r.seen }, FreshNode: func(context.Context) *v1.Node { return r.fresh }, Services: func() []*v1.Service { return nil },
 	})
 	for _, p := range pods {
 		r.Update(p)
@@ -259,4 +266,32 @@ func count(list []string, what string) int {
 		}
 	}
 	return n
+}
+
+// The scheduler may know of a label that the agent has not heard of yet.
+func TestAPodIsRefusedOnlyByTheNodeAsItIs(t *testing.T) {
+	node := func(labels map[string]string) *v1.Node {
+		return &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: labels},
+			Status: v1.NodeStatus{Allocatable: v1.ResourceList{v1.ResourcePods: resource.MustParse("110")}}}
+	}
+	for name, c := range map[string]struct {
+		fresh *v1.Node
+		want  v1.PodPhase
+	}{
+		"labelled meanwhile": {node(map[string]string{"disk": "ssd"}), v1.PodRunning},
+		"not labelled":       {node(nil), v1.PodFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pod := simple(v1.RestartPolicyAlways)
+				pod.Spec.NodeSelector = map[string]string{"disk": "ssd"}
+				r := newRigOn(t, node(nil), c.fresh, pod)
+				defer r.stop()
+				r.settle()
+				if s := r.get("p").Status; s.Phase != c.want {
+					t.Errorf("got %s (%s), wanted %s", s.Phase, s.Reason, c.want)
+				}
+			})
+		})
+	}
 }
