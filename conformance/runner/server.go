@@ -164,14 +164,3 @@ func (s *server) ended(worker int) (running, bool) {
 	delete(s.timings, worker)
 	return spec, was
 }
-
-// now returns the specs under way.
-func (s *server) now() []running {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []running
-	for _, spec := range s.timings {
-		all = append(all, spec)
-	}
-	return all
-}

@@ -41,14 +41,14 @@ func ClusterRoleUpdate(r, old *rbacv1.ClusterRole) field.ErrorList {
 	return append(updatedMeta(&r.ObjectMeta, &old.ObjectMeta), ClusterRole(r)...)
 }
 
-func policyRules(p *field.Path, rules []rbacv1.PolicyRule, scope bool) (errs field.ErrorList) {
+func policyRules(p *field.Path, rules []rbacv1.PolicyRule, isNamespaced bool) (errs field.ErrorList) {
 	for i, r := range rules {
 		at := p.Index(i)
 		if len(r.Verbs) == 0 {
 			errs = append(errs, field.Required(at.Child("verbs"), "verbs must contain at least one value"))
 		}
 		if len(r.NonResourceURLs) > 0 {
-			if scope == namespaced {
+			if isNamespaced {
 				errs = append(errs, field.Invalid(at.Child("nonResourceURLs"), r.NonResourceURLs, "namespaced rules cannot apply to non-resource URLs"))
 			}
 			if len(r.APIGroups) > 0 || len(r.Resources) > 0 || len(r.ResourceNames) > 0 {
@@ -111,7 +111,7 @@ func roleRef(r *rbacv1.RoleRef, kinds ...string) field.ErrorList {
 	return append(errs, invalids(p.Child("name"), r.Name, rbacName(r.Name, false))...)
 }
 
-func subjects(list []rbacv1.Subject, scope bool) (errs field.ErrorList) {
+func subjects(list []rbacv1.Subject, isNamespaced bool) (errs field.ErrorList) {
 	for i, s := range list {
 		at := field.NewPath("subjects").Index(i)
 		errs = append(errs, required(at.Child("name"), s.Name)...)
@@ -121,7 +121,7 @@ func subjects(list []rbacv1.Subject, scope bool) (errs field.ErrorList) {
 				errs = append(errs, dnsSubdomain(at.Child("name"), s.Name)...)
 			}
 			errs = append(errs, supportedValue(at.Child("apiGroup"), s.APIGroup, "")...)
-			if scope == clusterScoped {
+			if !isNamespaced {
 				errs = append(errs, required(at.Child("namespace"), s.Namespace)...)
 			}
 		case rbacv1.UserKind, rbacv1.GroupKind:

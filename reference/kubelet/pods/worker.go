@@ -165,7 +165,7 @@ func (w *worker) step(ctx context.Context) time.Duration {
 	if w.stage < released {
 		w.report(now)
 	}
-	return max(next.Sub(time.Now()), time.Millisecond)
+	return max(time.Until(next), time.Millisecond)
 }
 
 // read empties the box.

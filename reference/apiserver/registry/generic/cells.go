@@ -25,7 +25,7 @@ func Since(t metav1.Time) string {
 }
 
 // SinceMicro is Since for times that carry microseconds.
-func SinceMicro(t metav1.MicroTime) string { return Since(metav1.Time{Time: t.Time}) }
+func SinceMicro(t metav1.MicroTime) string { return Since(metav1.Time(t)) }
 
 // Or returns s, or instead when s is empty.
 func Or(s, instead string) string {
