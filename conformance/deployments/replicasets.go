@@ -151,7 +151,7 @@ var _ = Describe("a Deployment's ReplicaSets", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(scale.Spec.Replicas).To(BeEquivalentTo(1))
 		Expect(scale.Status.Selector).To(Equal("app=web"))
-		scale.Spec.Replicas = 3
+		scale.Spec.Replicas, scale.ResourceVersion = 3, "" // whatever the controller has written meanwhile
 		_, err = deployments.UpdateScale(ctx, "web", scale, metav1.UpdateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		sets.MustReach(ctx, "the ReplicaSet wants 3", sized("1", 3))

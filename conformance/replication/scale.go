@@ -23,7 +23,7 @@ var _ = Describe("the scale subresource", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(scale.Spec.Replicas).To(BeEquivalentTo(1))
 		Expect(scale.Status.Selector).To(Equal("app=web-rs"))
-		scale.Spec.Replicas = 3
+		scale.Spec.Replicas, scale.ResourceVersion = 3, "" // whatever the controller has written meanwhile
 		_, err = sets.UpdateScale(ctx, "web-rs", scale, put)
 		Expect(err).NotTo(HaveOccurred())
 

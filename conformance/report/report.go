@@ -76,7 +76,7 @@ type Area struct {
 	Name       string      `json:"name"`
 	Statistics Statistics  `json:"statistics"`
 	Duration   string      `json:"duration"`
-	Behaviours []Behaviour `json:"behaviours"`
+	Behaviours []Behaviour `json:"behaviours,omitempty"`
 }
 
 // Behaviour is how one behaviour came out.

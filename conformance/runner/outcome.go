@@ -46,7 +46,7 @@ func outcome(report types.SpecReport) Outcome {
 	case types.SpecStatePending:
 		o.State, o.Message = NotRun, "the spec is marked pending"
 	case types.SpecStateInterrupted:
-		o.State, o.Message = NotRun, "interrupted"
+		o.State, o.Message = NotRun, "stopped while it ran"
 	default:
 		o.State = Failed
 		o.Message = failureText(report)

@@ -14,6 +14,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
 )
 
 // Job is what a worker must know to run its share of the specs.
@@ -46,6 +47,7 @@ func Work(address string, process int, configure func(extra json.RawMessage) err
 		return err
 	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
+	format.RegisterCustomFormatter(errorText)
 	ginkgo.ReportBeforeEach(func(report ginkgo.SpecReport) {
 		if !report.State.Is(types.SpecStateSkipped) {
 			announce(address, news{Worker: process, ID: report.LeafNodeText})
@@ -61,6 +63,15 @@ func Work(address string, process int, configure func(extra json.RawMessage) err
 	suite.OutputInterceptorMode = "none"
 	ginkgo.RunSpecs(quiet{}, suiteName, suite, reporter)
 	return nil
+}
+
+// errorText lets a failed expectation show what an error says rather than how it is built.
+func errorText(value any) (string, bool) {
+	err, isError := value.(error)
+	if !isError {
+		return "", false
+	}
+	return err.Error(), true
 }
 
 // suiteName is what Ginkgo calls the suite; it precedes a spec's text where focus is matched.
