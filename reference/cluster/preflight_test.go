@@ -22,3 +22,16 @@ func TestAPortInUseIsSaidOrPassedOver(t *testing.T) {
 		t.Errorf("a port of our own: %d, %v", port, err)
 	}
 }
+
+func TestTheChosenPortsOfAClusterStayWhileTheyAreInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	c := &Cluster{Port: taken, RegistryPort: 5000}
+	if err := c.choosePorts(0); err == nil || c.Port != taken || c.RegistryPort != 5000 {
+		t.Errorf("with its port in use: %v, and now %d and %d", err, c.Port, c.RegistryPort)
+	}
+}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -74,7 +75,7 @@ func (u *up) claim(o Options) error {
 }
 
 // prepare makes the network, and every file that processes will read.
-func (u *up) prepare(o Options) error {
+func (u *up) prepare(ctx context.Context, o Options) error {
 	c := u.cluster
 	if err := c.plan().Up(); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (u *up) prepare(o Options) error {
 	}
 	if running != nil {
 		running.Close()
-	} else if err := u.ports(o); err != nil {
+	} else if err := u.ports(ctx, o); err != nil {
 		return err
 	}
 	if err := c.save(); err != nil {
@@ -97,16 +98,42 @@ func (u *up) prepare(o Options) error {
 	return c.storeImages()
 }
 
-// ports makes sure of the ports that the control plane will listen on, on every address it does.
-func (u *up) ports(o Options) (err error) {
+// dying is how long the processes of a control plane that was killed may hold on to its ports.
+const dying = 5 * time.Second
+
+// ports makes sure of the ports that the control plane will listen on, on every address it does. Those
+// of a cluster that exists stay: they are in files that people and running nodes hold.
+func (u *up) ports(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithTimeout(ctx, dying)
+	defer cancel()
 	c := u.cluster
+	existed := c.RegistryPort != 0
+	for {
+		err := c.choosePorts(o.Port)
+		if err == nil || !existed {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// choosePorts keeps the cluster's ports, or gives it some; they change only when all are free.
+func (c *Cluster) choosePorts(wanted int) error {
 	machine := c.plan().Machine().Addr().String()
-	// The port of a cluster that exists is in the kubeconfig files that people hold.
-	if c.Port, err = choosePort(max(o.Port, c.Port), defaultPort+c.Index, "127.0.0.1", machine); err != nil {
+	api, err := choosePort(max(wanted, c.Port), defaultPort+c.Index, "127.0.0.1", machine)
+	if err != nil {
 		return err
 	}
-	c.RegistryPort, err = choosePort(0, firstRegistryPort, machine)
-	return err
+	images, err := choosePort(c.RegistryPort, firstRegistryPort, machine)
+	if err != nil {
+		return err
+	}
+	c.Port, c.RegistryPort = api, images
+	return nil
 }
 
 // storeImages puts the images of the fixtures into the cluster's registry.

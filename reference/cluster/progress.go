@@ -66,6 +66,3 @@ func (p progress) spin(title string) (stop func()) {
 		done.Wait()
 	}
 }
-
-// say prints a line.
-func (p progress) say(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }

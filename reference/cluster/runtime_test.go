@@ -83,7 +83,7 @@ func runtimes(t *testing.T, nodes int) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{ID: uuid.NewString(), Name: fmt.Sprintf("rt-%d", os.Getpid()), Nodes: nodes, Port: 1, DataDir: dir, Made: []string{dir},
+	c := &Cluster{ID: uuid.NewString(), Name: fmt.Sprintf("rt-%d", os.Getpid()), Nodes: nodes, DataDir: dir, Made: []string{dir},
 		Programs: toolbox(t), Without: []string{"kubelet", "proxy", "controllers", "scheduler"}}
 	c.Index = network.MaxClusters - 2
 	if by, err := c.plan().InUse(); err != nil || by != "" {
@@ -101,7 +101,7 @@ func runtimes(t *testing.T, nodes int) *Cluster {
 	if err := c.plan().Up(); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&up{cluster: c}).ports(Options{Port: 0}); err != nil {
+	if err := c.choosePorts(0); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []func() error{c.save, c.makeCredentials, c.storeImages, c.startControlPlane} {
@@ -189,21 +189,28 @@ func (r runtime) exec(container string, command ...string) string {
 	return fmt.Sprintf("%s%s", answer.Stdout, answer.Stderr)
 }
 
-// answers asks the tool in a pod for its host name, from the machine.
+// answers waits until the tool in a pod tells the machine its host name.
 func answers(t *testing.T, address string) string {
 	t.Helper()
-	var last error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		answer, err := (&http.Client{Timeout: time.Second}).Get("http://" + address + ":8080/hostname")
-		if last = err; err != nil {
-			continue
+		if name := ask(address); name != "" {
+			return name
 		}
-		body, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		return string(body)
 	}
-	t.Fatalf("%s does not answer: %v", address, last)
+	t.Fatalf("%s does not answer", address)
 	return ""
+}
+
+// ask asks the tool in a pod for its host name, over a connection of its own; empty where it does not answer.
+func ask(address string) string {
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + address + ":8080/hostname")
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return string(body)
 }
 
 func TestPodsReachEachOtherAcrossNodesAndTheMachineReachesThem(t *testing.T) {

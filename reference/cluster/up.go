@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,7 @@ func UpWithReport(ctx context.Context, o Options) (*Cluster, Report, error) {
 	if err != nil {
 		return nil, Report{}, err
 	}
-	if err := checkMachine(o.Programs, true); err != nil {
+	if err := checkMachine(o.Programs, !slices.Contains(o.Without, "proxy")); err != nil {
 		return nil, Report{}, err
 	}
 	unlock, err := u.openDataDir(o)
@@ -79,7 +80,7 @@ func (u *up) run(ctx context.Context, o Options) error {
 		return err
 	}
 	c := u.cluster
-	if err := u.progress.step("Certificates and network", u.began, func() error { return u.prepare(o) }); err != nil {
+	if err := u.progress.step("Certificates and network", u.began, func() error { return u.prepare(ctx, o) }); err != nil {
 		return failed("Certificates and network", "", err)
 	}
 	missing, err := c.missing()
@@ -138,13 +139,20 @@ func (u *up) controlPlane(ctx context.Context, started time.Time, launched bool)
 	if err := wait("API server", "apiserver", apiReady(u.client)); err != nil {
 		return err
 	}
+	for part, lease := range map[string]string{"controllers": leaseControllers, "scheduler": leaseScheduler} {
+		if launched && c.has(part) {
+			if err := releaseLease(ctx, u.client, lease, since); err != nil {
+				return failed("Lease kube-system/"+lease, "", err)
+			}
+		}
+	}
 	if c.has("controllers") {
 		if err := wait("Controllers", "controllers", controllersReady(u.client, since)); err != nil {
 			return err
 		}
 	}
 	if c.has("scheduler") {
-		return wait("Scheduler", "scheduler", leaseHeld(u.client, "kube-scheduler", since))
+		return wait("Scheduler", "scheduler", leaseHeld(u.client, leaseScheduler, since))
 	}
 	return nil
 }

@@ -155,30 +155,13 @@ func apiReady(client kubernetes.Interface) func(context.Context) error {
 // controllersReady waits for the controllers to be at work, and for what only they make: without a
 // default ServiceAccount no pod is admitted.
 func controllersReady(client kubernetes.Interface, since time.Time) func(context.Context) error {
-	held := leaseHeld(client, "kube-controller-manager", since)
+	held := leaseHeld(client, leaseControllers, since)
 	return func(ctx context.Context) error {
 		if err := held(ctx); err != nil {
 			return err
 		}
 		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 		return err
-	}
-}
-
-// leaseHeld waits for someone to hold a component's Lease and to have said so after since: a Lease
-// that an earlier life has left keeps the next one from working until it expires.
-func leaseHeld(client kubernetes.Interface, name string, since time.Time) func(context.Context) error {
-	return func(ctx context.Context) error {
-		lease, err := client.CoordinationV1().Leases(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
-		switch {
-		case err != nil:
-			return err
-		case lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || lease.Spec.RenewTime == nil:
-			return errNotYet("the Lease kube-system/" + name + " has no holder")
-		case lease.Spec.RenewTime.Time.Before(since):
-			return errNotYet("the Lease kube-system/" + name + " of an earlier holder has not expired")
-		}
-		return nil
 	}
 }
 
