@@ -23,7 +23,8 @@ const (
 func APIServer(ctx context.Context, client kubernetes.Interface) error {
 	began := time.Now()
 	for interval := pollInterval; ; {
-		_, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		// A server that starts may ask to be left alone for a second; it is ready sooner.
+		_, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").MaxRetries(0).DoRaw(ctx)
 		if err == nil {
 			return nil
 		}

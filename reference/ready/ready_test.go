@@ -12,12 +12,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// server answers 500 as often as told, and then 200.
+// server answers 500, asking to be left alone for an hour, as often as told, and then 200.
 func server(t *testing.T, failures int64) (kubernetes.Interface, *atomic.Int64) {
 	t.Helper()
 	var asked atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" || asked.Add(1) <= failures {
+			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}))

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -32,7 +34,7 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 	return map[string]genericapiserver.PostStartHookFunc{
 		"start-system-namespaces-controller":           hook(ensureNamespaces),
 		"bootstrap-controller":                         hook(b.ensureKubernetesService),
-		"rbac/bootstrap-roles":                         hook(bootstrap.Ensure),
+		"rbac/bootstrap-roles":                         hook(b.ensurePolicy),
 		"scheduling/bootstrap-system-priority-classes": hook(ensurePriorityClasses),
 		"priority-and-fairness-config-producer":        hook(ensureFlowControl),
 	}
@@ -41,6 +43,8 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 const (
 	insistEvery   = 50 * time.Millisecond
 	insistTimeout = time.Minute
+	// informersEvery is how often to look whether an informer has caught up.
+	informersEvery = 2 * time.Millisecond
 )
 
 // insist tries ensure until it succeeds: the stores behind the API may still be starting, and
@@ -55,6 +59,27 @@ func insist(ctx context.Context, client kubernetes.Interface, ensure func(contex
 		return last
 	}
 	return err
+}
+
+// ensurePolicy creates the default roles and bindings and waits until authorization goes by them, so
+// that no component is refused by a server that is ready.
+func (b *builtInServer) ensurePolicy(ctx context.Context, client kubernetes.Interface) error {
+	policy := bootstrap.Default()
+	if err := policy.Ensure(ctx, client); err != nil {
+		return err
+	}
+	return wait.PollUntilContextTimeout(ctx, informersEvery, insistTimeout, true, func(context.Context) (bool, error) {
+		return b.knows(policy), nil
+	})
+}
+
+// knows tells whether authorization goes by every binding of the policy.
+func (b *builtInServer) knows(policy bootstrap.Policy) bool {
+	return !slices.ContainsFunc(policy.ClusterRoleBindings, func(binding rbacv1.ClusterRoleBinding) bool {
+		return !b.roles.Knows("", binding.Name, binding.RoleRef)
+	}) && !slices.ContainsFunc(policy.RoleBindings, func(binding rbacv1.RoleBinding) bool {
+		return !b.roles.Knows(binding.Namespace, binding.Name, binding.RoleRef)
+	})
 }
 
 func ensureNamespaces(ctx context.Context, client kubernetes.Interface) error {

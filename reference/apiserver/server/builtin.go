@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	utilproxy "k8s.io/apiserver/pkg/util/proxy"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
+	"github.com/etalon-dev/etalon/reference/auth/rbac"
 	"github.com/etalon-dev/etalon/reference/auth/reviews"
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 )
@@ -39,7 +39,7 @@ type builtInServer struct {
 
 	issuer *serviceaccount.Issuer
 	key    crypto.PublicKey
-	rules  authorizer.RuleResolver
+	roles  *rbac.Authorizer
 	stores *stores
 
 	// externalAddress is host:port of this server as pods reach it.
@@ -71,7 +71,7 @@ func (b *builtInServer) applyIdentity(cfg *genericapiserver.Config) error {
 	if err := applyAuthentication(cfg, b.options, tokens); err != nil {
 		return err
 	}
-	b.rules, err = applyAuthorization(cfg, b.shared)
+	b.roles, err = applyAuthorization(cfg, b.shared)
 	return err
 }
 
@@ -151,7 +151,7 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	}
 	built.Groups = append(built.Groups,
 		reviewGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
-		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.rules)))
+		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.roles)))
 	return built, nil
 }
 

@@ -54,6 +54,25 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// A binding counts once its role is there too, whichever comes first.
+func TestKnows(t *testing.T) {
+	z := &Authorizer{index: newIndex()}
+	role := rbacv1.RoleRef{Kind: "Role", Name: "reader"}
+	z.index.setRole(objectKey{"", "reader"}, readPods) // a ClusterRole of that name is another
+	z.index.setBinding(objectKey{"blue", "here"}, role, nil)
+	if z.Knows("blue", "here", role) {
+		t.Error("known without its role")
+	}
+	z.index.setRole(objectKey{"blue", "reader"}, readPods)
+	if !z.Knows("blue", "here", role) || z.Knows("red", "here", role) {
+		t.Error("wanted the binding known in its namespace, and there only")
+	}
+	z.index.deleteBinding(objectKey{"blue", "here"})
+	if z.Knows("blue", "here", role) {
+		t.Error("known after its deletion")
+	}
+}
+
 func TestNilUser(t *testing.T) {
 	z := &Authorizer{index: newIndex()}
 	if d, _, err := z.Authorize(context.Background(), authorizer.AttributesRecord{}); d != authorizer.DecisionNoOpinion || err != nil {

@@ -78,6 +78,15 @@ func (x *index) setBinding(k objectKey, ref rbacv1.RoleRef, subjects []rbacv1.Su
 	x.bindings[k] = keys
 }
 
+// knows tells whether a binding and its role have both arrived.
+func (x *index) knows(binding, role objectKey) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	_, bound := x.bindings[binding]
+	_, defined := x.roles[role]
+	return bound && defined
+}
+
 func (x *index) deleteBinding(k objectKey) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -45,6 +45,16 @@ func (z *Authorizer) HasSynced() bool {
 	return true
 }
 
+// Knows tells whether a binding, and the role that it refers to, count in decisions already. The
+// namespace is empty for a ClusterRoleBinding.
+func (z *Authorizer) Knows(namespace, name string, ref rbacv1.RoleRef) bool {
+	role := objectKey{name: ref.Name}
+	if ref.Kind == "Role" {
+		role.namespace = namespace
+	}
+	return z.index.knows(objectKey{namespace, name}, role)
+}
+
 func key(o metav1.Object) objectKey {
 	return objectKey{namespace: o.GetNamespace(), name: o.GetName()}
 }
