@@ -75,7 +75,7 @@ func (p Plan) Exists() bool {
 // name, or an address or a route in one of its networks. Empty when they are free. What is the plan's
 // own does not count, if its fabric exists.
 func (p Plan) InUse() (string, error) {
-	links, err := netlink.LinkList()
+	links, err := whole(netlink.LinkList)
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +88,7 @@ func (p Plan) InUse() (string, error) {
 			}
 			return "interface " + name, nil
 		}
-		addresses, err := netlink.AddrList(l, unix.AF_INET)
+		addresses, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(l, unix.AF_INET) })
 		if err != nil {
 			return "", err
 		}
@@ -97,7 +97,7 @@ func (p Plan) InUse() (string, error) {
 				return fmt.Sprintf("%s on interface %s", a.IPNet, name), nil
 			}
 		}
-		routes, err := netlink.RouteList(l, unix.AF_INET)
+		routes, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(l, unix.AF_INET) })
 		if err != nil {
 			return "", err
 		}
@@ -175,7 +175,7 @@ func emptyFabric(fabric netns.NsHandle) error {
 		return err
 	}
 	defer inside.Close()
-	links, err := inside.LinkList()
+	links, err := whole(inside.LinkList)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -81,12 +82,22 @@ func address(ip net.IP, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(addr.Unmap(), port)
 }
 
+// forgetTries is how often the table of connections is read until no change comes between.
+const forgetTries = 10
+
 // forget removes the stale flows from the kernel.
 func (s staleFlows) forget() error {
 	if len(s) == 0 {
 		return nil
 	}
-	if _, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, s); err != nil {
+	var err error
+	for range forgetTries {
+		// The table changes all the time, and the kernel says so if it did while it was read.
+		if _, err = netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, s); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("conntrack: %w", err)
 	}
 	return nil
