@@ -36,7 +36,7 @@ type EtcdOptions struct {
 type Etcd struct{ server *embed.Etcd }
 
 // StartEtcd starts an embedded etcd and waits until it can serve. It listens on no network
-// address, only on Unix sockets below Dir that nobody but the owner can reach.
+// address, only on a Unix socket below Dir that nobody but the owner can reach.
 func StartEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
@@ -49,9 +49,10 @@ func StartEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
 	cfg.UnsafeNoFsync = !o.Fsync
 	cfg.LogLevel = "error"
 	client := []url.URL{{Scheme: "unix", Path: filepath.Join(o.Dir, "client.sock")}}
-	peer := []url.URL{{Scheme: "unix", Path: filepath.Join(o.Dir, "peer.sock")}}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = client, client
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = peer, peer
+	// A single member has no peers. It needs a name to be known by, but nobody to listen to: etcd
+	// would listen on an abstract socket, which every user of the machine can reach.
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = nil, []url.URL{{Scheme: "unix", Path: filepath.Join(o.Dir, "peer.sock")}}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.TickMs, cfg.ElectionMs = 10, 100 // a single member has nobody to wait for
 	cfg.QuotaBackendBytes = 8 << 30
