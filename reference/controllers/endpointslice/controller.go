@@ -51,6 +51,7 @@ type Controller struct {
 	reconciler *endpointslice.Reconciler
 	topology   *topologycache.TopologyCache
 	tracker    *endpointsliceutil.EndpointSliceTracker
+	outrun     outrun
 	triggers   *endpointsliceutil.TriggerTimeTracker
 	events     record.EventRecorder
 	queue      *controller.Queue
@@ -89,6 +90,9 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 
 // Reconcile brings the slices of the Service up to date with its pods.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	for _, slice := range c.outrun.take(key) {
+		c.tracker.HandleDeletion(slice)
+	}
 	service, err := c.services.Services(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		// The slices have the Service as their owner; the garbage collector sees to them.

@@ -26,8 +26,8 @@ func (c *Controller) podChanged(before, now *corev1.Pod) {
 func (c *Controller) sliceChanged(before, now *discoveryv1.EndpointSlice) {
 	switch {
 	case now == nil:
-		if c.reconciler.ManagedByController(before) && c.tracker.Has(before) && !c.tracker.HandleDeletion(before) {
-			c.queueServiceOf(before)
+		if c.reconciler.ManagedByController(before) {
+			c.sliceDeleted(before)
 		}
 	case before == nil:
 		if c.reconciler.ManagedByController(now) && c.tracker.ShouldSync(now) {
@@ -41,6 +41,17 @@ func (c *Controller) sliceChanged(before, now *discoveryv1.EndpointSlice) {
 			c.reconciler.ManagedByController(now) && c.tracker.ShouldSync(now) {
 			c.queueServiceOf(now)
 		}
+	}
+}
+
+// sliceDeleted has a slice of ours made again, unless we deleted it ourselves.
+func (c *Controller) sliceDeleted(slice *discoveryv1.EndpointSlice) {
+	if !c.tracker.Has(slice) {
+		service := types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
+		c.outrun.add(service, slice)
+		c.queueServiceOf(slice)
+	} else if !c.tracker.HandleDeletion(slice) {
+		c.queueServiceOf(slice)
 	}
 }
 
