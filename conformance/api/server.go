@@ -3,12 +3,14 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
 
 	. "github.com/etalon-dev/etalon/conformance/framework"
 )
@@ -48,7 +50,9 @@ var _ = Describe("the server", func() {
 
 	f.It("api/discovery", func(ctx SpecContext) {
 		_, lists, err := f.API.Discovery().ServerGroupsAndResources()
-		Expect(err).NotTo(HaveOccurred())
+		if !discovery.IsGroupDiscoveryFailedError(err) { // an extension of the cluster may be out of order
+			Expect(err).NotTo(HaveOccurred())
+		}
 		served := map[string]metav1.APIResource{}
 		for _, list := range lists {
 			for _, resource := range list.APIResources {
@@ -136,9 +140,10 @@ var _ = Describe("the server", func() {
 			for _, column := range table.ColumnDefinitions {
 				names = append(names, column.Name)
 			}
-			Expect(names).To(Equal(columns), "columns of %s", resource)
+			known := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(columns, name) })
+			Expect(known).To(Equal(columns), "columns of %s, which may be more: %v", resource, names)
 			for _, row := range table.Rows {
-				Expect(row.Cells).To(HaveLen(len(columns)))
+				Expect(row.Cells).To(HaveLen(len(names)))
 			}
 		}
 	})

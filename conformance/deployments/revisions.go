@@ -50,7 +50,7 @@ var _ = Describe("revisions", func() {
 		})
 		f.Edit(ctx, d, func() {
 			d.Labels["more"] = "labels"
-			d.Annotations["more"] = "annotations"
+			metav1.SetMetaDataAnnotation(&d.ObjectMeta, "more", "annotations") // it may have none yet
 			d.Spec.Strategy = bounds(2, 1)
 			d.Spec.RevisionHistoryLimit = ptr.To[int32](3)
 			d.Spec.ProgressDeadlineSeconds = ptr.To[int32](300)

@@ -69,6 +69,12 @@ func Ready(pod *corev1.Pod) bool {
 	return Running(pod) && pod.DeletionTimestamp == nil && PodCondition(pod, corev1.PodReady).Status == corev1.ConditionTrue
 }
 
+// Unschedulable says that the scheduler has looked at the pod and found no node for it. By
+// then other controllers, which watch pods as the scheduler does, have heard of the pod too.
+func Unschedulable(pod *corev1.Pod) bool {
+	return PodCondition(pod, corev1.PodScheduled).Status == corev1.ConditionFalse
+}
+
 // Ended says that the pod has Succeeded or Failed.
 func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed

@@ -36,6 +36,7 @@ var _ = Describe("selectors of controllers", func() {
 			pod.Name, pod.Labels = name, labels
 			f.Create(ctx, pod)
 		}
+		pods.MustReach(ctx, "the pods are known to the cluster", Exactly(len(strangers)+2, Unschedulable))
 		rs := ReplicaSet("web", 3, Idle())
 		rs.Spec.Template.Labels = maps.Clone(fits)
 		rs.Spec.Selector = &metav1.LabelSelector{

@@ -8,8 +8,9 @@ import (
 	. "github.com/etalon-dev/etalon/conformance/framework"
 )
 
-// noSuchImage names an image that no registry has; its domain is reserved and never resolves.
-const noSuchImage = "registry.invalid/conformance/none-such:v1"
+// noSuchImage names an image of a registry that is not there. Every node refuses the connection
+// to itself at once, whereas a name would first be looked up, for minutes where DNS is cut off.
+const noSuchImage = "127.0.0.1:1/conformance/none-such:v1"
 
 // waiting is the condition that the container waits for a reason.
 func waiting(container, reason string) func(*corev1.Pod) bool {

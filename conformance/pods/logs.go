@@ -81,7 +81,7 @@ var _ = Describe("logs", func() {
 	})
 
 	f.It("pods/logs-follow", func(ctx SpecContext) {
-		f.Create(ctx, Once("counts", "sh", "echo begin; log-lines 5 --interval 1s; echo end"))
+		f.Create(ctx, Once("counts", "sh", "echo begin; log-lines 5 --interval 3s; echo end"))
 		f.WaitPodRunning(ctx, "counts")
 		log := f.FollowLogs(ctx, "counts", "main")
 		log.WaitLine(ctx, f, "line 2")

@@ -36,7 +36,7 @@ var _ = Describe("phases and conditions", func() {
 
 	f.It("pods/phases", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "runner")
-		pod := Once("runner", "sleep", "6s")
+		pod := Once("runner", "sleep", "10s")
 		pod.Spec.Containers = append(pod.Spec.Containers, Container("quick", "exit", "0"))
 		f.Create(ctx, pod)
 		watched.MustReach(ctx, "the pod has Succeeded", one(func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded }))
@@ -46,7 +46,7 @@ var _ = Describe("phases and conditions", func() {
 
 	f.It("pods/phase-failed", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "runner")
-		pod := Once("runner", "sleep", "8s")
+		pod := Once("runner", "sleep", "12s")
 		pod.Spec.Containers = append(pod.Spec.Containers, Container("fails", "exit", "1"))
 		f.Create(ctx, pod)
 		watched.MustReach(ctx, "one container has failed, the other runs, the pod is Running", one(func(p *corev1.Pod) bool {
@@ -60,7 +60,7 @@ var _ = Describe("phases and conditions", func() {
 	f.It("pods/conditions", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "web")
 		pod := Pod("web", "sleep", "1h")
-		pod.Spec.InitContainers = []corev1.Container{Container("init", "sleep", "2s")}
+		pod.Spec.InitContainers = []corev1.Container{Container("init", "sleep", "5s")}
 		f.Create(ctx, pod)
 		is := func(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus) bool {
 			return PodCondition(pod, kind).Status == status

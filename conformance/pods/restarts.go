@@ -69,9 +69,9 @@ var _ = Describe("restarts", func() {
 		Expect(len(runs)).To(BeNumerically(">=", 3), "runs of the container that were seen")
 		last := runs[len(runs)-3:]
 		first, second := last[1].StartedAt.Sub(last[0].FinishedAt.Time), last[2].StartedAt.Sub(last[1].FinishedAt.Time)
-		// Times are cut to the second.
+		// Times are cut to the second; a delay is a lower bound, as a busy kubelet comes late to either.
 		Expect(first).To(BeNumerically(">=", 9*time.Second), "delay before the second restart")
-		Expect(second).To(BeNumerically(">=", first+8*time.Second), "delay before the third, after %s before the second", first)
+		Expect(second).To(And(BeNumerically(">=", 19*time.Second), BeNumerically(">", first)), "delay before the third, after %s before the second", first)
 		f.WaitEvent(ctx, watched.Now()[0], "BackOff")
 	}, SpecTimeout(BackOffTimeout+SettleTimeout))
 

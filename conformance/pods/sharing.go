@@ -43,6 +43,7 @@ var _ = Describe("what containers share", func() {
 		pod.Spec.Containers = append(pod.Spec.Containers, Container("beside", "sleep", "1h"))
 		f.Create(ctx, pod)
 		f.WaitPodReady(ctx, "pair")
+		f.WaitLog(ctx, "pair", "main", "serving") // without a probe, Ready does not mean that it listens
 		Expect(f.MustExec(ctx, "pair", "beside", "/tool", "get", "http://127.0.0.1:8080/hostname")).To(Equal("pair"))
 		Expect(f.MustExec(ctx, "pair", "main", "/tool", "hostname")).To(Equal(f.MustExec(ctx, "pair", "beside", "/tool", "hostname")))
 	})

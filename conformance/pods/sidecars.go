@@ -46,7 +46,7 @@ var _ = Describe("sidecars", func() {
 
 	f.It("pods/sidecar-does-not-hold", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "assisted")
-		pod := Once("assisted", "sleep", "3s")
+		pod := Once("assisted", "sleep", "10s") // long enough for the kubelet to tell that both run
 		pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](5)
 		pod.Spec.InitContainers = []corev1.Container{sidecar("side", "sleep", "1h")}
 		f.Create(ctx, pod)

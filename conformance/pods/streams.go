@@ -88,6 +88,7 @@ var _ = Describe("streams", func() {
 	f.It("pods/port-forward", func(ctx SpecContext) {
 		f.Create(ctx, Server("server"))
 		f.WaitPodReady(ctx, "server")
+		f.WaitLog(ctx, "server", "main", "serving") // without a probe, Ready does not mean that it listens
 		local := f.ForwardPort(ctx, "server", ServePort)
 		for range 3 {
 			resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/hostname", local))

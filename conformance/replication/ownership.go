@@ -28,7 +28,10 @@ var _ = Describe("whose pods they are", func() {
 			app := controller.GetName()
 			pods := f.WatchPods(ctx, "app="+app)
 			pods.Throughout(ctx, "at most 3 pods", neverMoreThan(3))
-			f.Create(ctx, orphan(app+"-one", app), orphan(app+"-two", app), controller)
+			f.Create(ctx, orphan(app+"-one", app), orphan(app+"-two", app))
+			// A controller hears of pods and of its own object by different ways; the pods are to come first.
+			pods.MustReach(ctx, "both orphans are known to the cluster", Exactly(2, Unschedulable))
+			f.Create(ctx, controller)
 			reached := pods.MustReach(ctx, "3 pods are the controller's", Exactly(3, func(p *corev1.Pod) bool { return OwnedBy(p, controller) }))
 			Expect(Names(reached)).To(ContainElements(app+"-one", app+"-two"), "it takes what is there before it makes more")
 		}

@@ -98,12 +98,12 @@ var _ = Describe("what a controller tells", func() {
 		f.Create(ctx, rs)
 		ready := pods.MustReach(ctx, "3 pods are ready", Exactly(3, Ready))
 		cheapest := ready[1]
-		for _, pod := range ready {
-			cost := "100"
-			if pod == cheapest {
-				cost = "-100"
-			}
-			f.Patch(ctx, pod, strings.ReplaceAll(`{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"COST"}}}`, "COST", cost))
+		// The cheapest first: of pods without the annotation, whose cost is 0, it is the cheapest already.
+		for _, priced := range []struct {
+			pod  *corev1.Pod
+			cost string
+		}{{cheapest, "-100"}, {ready[0], "100"}, {ready[2], "100"}} {
+			f.Patch(ctx, priced.pod, strings.ReplaceAll(`{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"COST"}}}`, "COST", priced.cost))
 		}
 		f.WaitReplicaSetReady(ctx, "web", 3)
 		f.Scale(ctx, rs, 2)

@@ -85,7 +85,11 @@ var _ = Describe("ports of a Service", func() {
 		service := Service("web")
 		f.Create(ctx, service)
 		caller := f.NewCaller(ctx, "caller")
-		caller.WaitRefused(ctx, service.Spec.ClusterIP, 80)
+		// Before the node knows the Service, its address leads nowhere and attempts time out.
+		f.WaitUntil(ctx, "a connection is refused", NetworkTimeout, func(ctx context.Context) (bool, string) {
+			answers := caller.HTTP(ctx, service.Spec.ClusterIP, 80, "/hostname", 1)
+			return strings.Contains(strings.Join(answers.Errors, " "), "refused"), answers.String()
+		})
 		began := time.Now()
 		answers := caller.HTTP(ctx, service.Spec.ClusterIP, 80, "/hostname", 5)
 		Expect(answers.Errors).To(HaveEach(ContainSubstring("refused")), "after %s", time.Since(began))
