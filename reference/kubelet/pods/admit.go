@@ -27,6 +27,9 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 	}, false); ok {
 		return rejected("TaintToleration", fmt.Sprintf("Predicate TaintToleration failed: node(s) had untolerated taint(s) {%s: %s}", taint.Key, taint.Value))
 	}
+	if why := forbiddenSysctl(pod); why != "" {
+		return rejected("SysctlForbidden", why)
+	}
 	used := v1.ResourceList{v1.ResourcePods: *resource.NewQuantity(int64(len(others)), resource.DecimalSI)}
 	for _, other := range others {
 		for name, amount := range resourcehelper.PodRequests(other, resourcehelper.PodResourcesOptions{}) {

@@ -29,7 +29,7 @@ var CertificateSigningRequests = generic.Resource[*certificatesv1.CertificateSig
 	PrepareCreate: nameRequestor,
 	PrepareUpdate: func(_ context.Context, r, old *certificatesv1.CertificateSigningRequest) { r.Spec = old.Spec },
 	PrepareStatus: func(_ context.Context, r, old *certificatesv1.CertificateSigningRequest) {
-		keepConditions(r, old, true)
+		keepDecisions(r, old)
 		stampConditions(r, old, metav1.Now())
 	},
 	Validate:       validation.CertificateSigningRequest,
@@ -56,12 +56,11 @@ var CertificateSigningRequests = generic.Resource[*certificatesv1.CertificateSig
 	},
 }
 
-// approval lets a write change the conditions Approved and Denied and nothing else.
+// approval lets a write change the conditions, of any type, and nothing else.
 var approval = generic.Update[*certificatesv1.CertificateSigningRequest]{
 	Prepare: func(_ context.Context, r, old *certificatesv1.CertificateSigningRequest) {
 		r.Spec = old.Spec
 		r.Status.Certificate = old.Status.Certificate
-		keepConditions(r, old, false)
 		stampConditions(r, old, metav1.Now())
 	},
 	Validate: validation.CertificateSigningRequestApprovalUpdate,
@@ -88,16 +87,16 @@ func isDecision(t certificatesv1.RequestConditionType) bool {
 	return t == certificatesv1.CertificateApproved || t == certificatesv1.CertificateDenied
 }
 
-// keepConditions puts back the conditions that are not the subresource's own: the decisions, or all others.
-func keepConditions(r, old *certificatesv1.CertificateSigningRequest, decisions bool) {
+// keepDecisions puts back the conditions Approved and Denied, which /status may not change.
+func keepDecisions(r, old *certificatesv1.CertificateSigningRequest) {
 	var kept []certificatesv1.CertificateSigningRequestCondition
 	for _, c := range old.Status.Conditions {
-		if isDecision(c.Type) == decisions {
+		if isDecision(c.Type) {
 			kept = append(kept, c)
 		}
 	}
 	for _, c := range r.Status.Conditions {
-		if isDecision(c.Type) != decisions {
+		if !isDecision(c.Type) {
 			kept = append(kept, c)
 		}
 	}

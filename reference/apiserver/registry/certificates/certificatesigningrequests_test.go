@@ -42,17 +42,18 @@ func TestNameRequestor(t *testing.T) {
 	}
 }
 
-// Each subresource changes its own conditions only.
-func TestConditionsBelongToTheirSubresource(t *testing.T) {
+// /status leaves the decisions alone; /approval changes conditions of every type, but not the certificate.
+func TestConditionsOfTheSubresources(t *testing.T) {
 	old := request("", certificatesv1.CertificateApproved)
 	byStatus := request("pem", certificatesv1.CertificateDenied, certificatesv1.CertificateFailed)
 	CertificateSigningRequests.PrepareStatus(context.Background(), byStatus, old)
 	if state(byStatus) != "Approved,Failed,Issued" {
 		t.Errorf("/status: %s", state(byStatus))
 	}
-	byApproval := request("pem", certificatesv1.CertificateDenied, certificatesv1.CertificateFailed)
+	byApproval := request("pem", certificatesv1.CertificateDenied, "example.com/Reviewed")
 	approval.Prepare(context.Background(), byApproval, request(""))
-	if state(byApproval) != "Denied" || byApproval.Status.Conditions[0].LastUpdateTime.IsZero() {
-		t.Errorf("/approval: %s %+v", state(byApproval), byApproval.Status.Conditions)
+	conditions := byApproval.Status.Conditions
+	if state(byApproval) != "Denied" || len(conditions) != 2 || conditions[1].Type != "example.com/Reviewed" || conditions[1].LastUpdateTime.IsZero() {
+		t.Errorf("/approval: %s %+v", state(byApproval), conditions)
 	}
 }
