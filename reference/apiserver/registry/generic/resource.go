@@ -62,6 +62,9 @@ type Resource[T Object] struct {
 	Validate       func(T) field.ErrorList
 	ValidateUpdate func(obj, old T) field.ErrorList
 	ValidateStatus func(obj, old T) field.ErrorList
+	// Warnings are what a client is told of an object that is stored all the same; old is nil for a
+	// new object. Writes to subresources warn of nothing.
+	Warnings func(obj, old T) []string
 
 	// Generation makes metadata.generation start at 1 and grow when Changed says so (nil: when the
 	// spec differs).

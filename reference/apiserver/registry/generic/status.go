@@ -70,6 +70,10 @@ func (s viewStrategy[T]) ValidateUpdate(_ context.Context, o, old runtime.Object
 	return s.u.Validate(o.(T), old.(T))
 }
 
+func (viewStrategy[T]) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+	return nil
+}
+
 func (s viewStrategy[T]) AllowCreateOnUpdate(context.Context) bool { return false }
 
 func (s viewStrategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
@@ -99,6 +103,9 @@ func NewSubresource(store *genericregistry.Store, strategy UpdateStrategy) *Subr
 	view.BeginUpdate, view.AfterUpdate = nil, nil
 	return &Subresource{store: &view}
 }
+
+// Strategy is what writes follow.
+func (r *Subresource) Strategy() rest.RESTUpdateStrategy { return r.store.UpdateStrategy }
 
 // New implements rest.Storage.
 func (r *Subresource) New() runtime.Object { return r.store.New() }

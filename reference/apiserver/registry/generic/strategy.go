@@ -76,10 +76,19 @@ func (s strategy[T]) ValidateUpdate(_ context.Context, o, old runtime.Object) fi
 	return s.r.ValidateUpdate(o.(T), old.(T))
 }
 
-func (strategy[T]) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+func (s strategy[T]) WarningsOnCreate(_ context.Context, o runtime.Object) []string {
+	if s.r.Warnings == nil {
+		return nil
+	}
+	var none T
+	return s.r.Warnings(o.(T), none)
+}
 
-func (strategy[T]) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
-	return nil
+func (s strategy[T]) WarningsOnUpdate(_ context.Context, o, old runtime.Object) []string {
+	if s.r.Warnings == nil {
+		return nil
+	}
+	return s.r.Warnings(o.(T), old.(T))
 }
 
 func (s strategy[T]) Canonicalize(o runtime.Object) {

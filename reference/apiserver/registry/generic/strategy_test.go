@@ -107,3 +107,27 @@ func TestDeleteStrategies(t *testing.T) {
 		t.Error("Grace is not asked")
 	}
 }
+
+func TestWarnings(t *testing.T) {
+	ctx, r, old := context.Background(), replicaSet(1, 1, nil), replicaSet(2, 2, nil)
+	if w := (strategy[*appsv1.ReplicaSet]{r: &example}).WarningsOnCreate(ctx, r); w != nil {
+		t.Errorf("warned of nothing: %q", w)
+	}
+	warns := example
+	warns.Warnings = func(_, old *appsv1.ReplicaSet) []string {
+		if old == nil {
+			return []string{"new"}
+		}
+		return []string{"replaced"}
+	}
+	s := strategy[*appsv1.ReplicaSet]{r: &warns}
+	if w := s.WarningsOnCreate(ctx, r); len(w) != 1 || w[0] != "new" {
+		t.Errorf("created: %q", w)
+	}
+	if w := s.WarningsOnUpdate(ctx, r, old); len(w) != 1 || w[0] != "replaced" {
+		t.Errorf("updated: %q", w)
+	}
+	if w := warns.StatusStrategy().WarningsOnUpdate(ctx, r, old); w != nil {
+		t.Errorf("a write to the status warned: %q", w)
+	}
+}
