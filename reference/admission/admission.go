@@ -4,6 +4,7 @@
 package admission
 
 import (
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
 	mutatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
@@ -16,22 +17,60 @@ import (
 	"github.com/etalon-dev/etalon/reference/admission/serviceaccount"
 )
 
-// Order is the order in which plugins see a request. What we fill in comes first, so that
-// policies and webhooks judge the object as it will be stored.
-var Order = []string{
-	lifecycle.PluginName,
-	serviceaccount.PluginName,
-	priority.PluginName,
-	defaulttolerationseconds.PluginName,
-	mutatingpolicy.PluginName,
-	mutatingwebhook.PluginName,
-	validatingpolicy.PluginName,
-	validatingwebhook.PluginName,
+// plugin is one line of the list below.
+type plugin struct {
+	name     string
+	on       bool                     // without flags, as kube-apiserver has it
+	register func(*admission.Plugins) // nil: k8s.io/apiserver registers it itself
 }
 
-// Register adds our plugins; those of k8s.io/apiserver in Order register themselves.
+const (
+	on  = true
+	off = false
+)
+
+// all is in the order in which plugins see a request, which is kube-apiserver's. What we fill in
+// comes first, so that policies and webhooks judge the object as it will be stored; quota comes
+// last, for it counts only what everyone else let pass.
+var all = []plugin{
+	{lifecycle.PluginName, on, nil},
+	// LimitRanger
+	{serviceaccount.PluginName, on, serviceaccount.Register},
+	// NodeRestriction
+	{priority.PluginName, on, priority.Register},
+	{defaulttolerationseconds.PluginName, on, defaulttolerationseconds.Register},
+	{mutatingpolicy.PluginName, on, nil},
+	{mutatingwebhook.PluginName, on, nil},
+	{validatingpolicy.PluginName, on, nil},
+	{validatingwebhook.PluginName, on, nil},
+	// ResourceQuota
+}
+
+// Order names every plugin, in the order in which they see a request.
+func Order() []string {
+	names := make([]string, 0, len(all))
+	for _, p := range all {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// DefaultOff are the plugins that run only when --enable-admission-plugins names them.
+func DefaultOff() sets.Set[string] {
+	names := sets.New[string]()
+	for _, p := range all {
+		if !p.on {
+			names.Insert(p.name)
+		}
+	}
+	return names
+}
+
+// Register adds our plugins; those of k8s.io/apiserver register themselves.
 func Register(plugins *admission.Plugins) {
-	serviceaccount.Register(plugins)
-	priority.Register(plugins)
-	defaulttolerationseconds.Register(plugins)
+	for _, p := range all {
+		if p.register != nil {
+			p.register(plugins)
+		}
+	}
 }

@@ -4,9 +4,12 @@ package apiserver
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/etalon-dev/etalon/reference/admission"
 	"github.com/etalon-dev/etalon/reference/apiserver/server"
 )
 
@@ -52,6 +55,10 @@ func Command() *cobra.Command {
 	f.StringVar(&o.KubeletCertFile, "kubelet-client-certificate", "", "client certificate for kubelets")
 	f.StringVar(&o.KubeletKeyFile, "kubelet-client-key", "", "key of --kubelet-client-certificate")
 	f.StringVar(&o.KubeletCAFile, "kubelet-certificate-authority", "", "CA of the kubelets' serving certificates")
+	f.StringSliceVar(&o.Admission.Enable, "enable-admission-plugins", nil, "admission plugins to run in addition to the default ones: "+
+		strings.Join(slices.Sorted(slices.Values(admission.Order())), ", "))
+	f.StringSliceVar(&o.Admission.Disable, "disable-admission-plugins", nil, "default admission plugins that shall not run")
+	f.StringVar(&o.Admission.ConfigFile, "admission-control-config-file", "", "AdmissionConfiguration with the configuration of admission plugins")
 	f.StringVar(&o.ServiceCIDR, "service-cluster-ip-range", o.ServiceCIDR, "range of cluster IPs")
 	f.StringVar(&o.NodePortRange, "service-node-port-range", o.NodePortRange, "range of node ports, both ends included")
 	return c

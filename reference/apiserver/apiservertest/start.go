@@ -40,8 +40,9 @@ func Start(t testing.TB) *rest.Config {
 	return New(t).Config
 }
 
-// New is Start for a test that wants more than the administrator: other users, a restart.
-func New(t testing.TB) *Server {
+// New is Start for a test that wants more than the administrator: other users, a restart, or
+// other options than the default ones, which change may set.
+func New(t testing.TB, change ...func(*server.Options)) *Server {
 	t.Helper()
 	dir := t.TempDir()
 	authority, err := pki.Open(dir, "etalon-test")
@@ -65,6 +66,9 @@ func New(t testing.TB) *Server {
 	o.ClientCAFile = filepath.Join(dir, "ca.crt")
 	o.ServiceAccountKeyFile = filepath.Join(dir, "sa.key")
 	o.TokenAuthFile = filepath.Join(dir, "tokens.csv")
+	for _, f := range change {
+		f(&o)
+	}
 	s := &Server{t: t, options: o, pki: authority}
 	s.run()
 	t.Cleanup(func() { s.stop() })

@@ -1,6 +1,7 @@
 package server
 
 import (
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
 	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
@@ -18,18 +19,37 @@ import (
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
 )
 
+// Admission chooses and configures the admission plugins.
+type Admission struct {
+	// Enable and Disable name plugins to run, or not, in addition to those that run by default.
+	Enable, Disable []string
+	// ConfigFile is an AdmissionConfiguration (apiserver.config.k8s.io/v1). Optional.
+	ConfigFile string
+}
+
+// complete turns the choice into the library's options, which names what is wrong with it.
+func (a Admission) complete() (*options.AdmissionOptions, error) {
+	o := options.NewAdmissionOptions()
+	etalonadmission.Register(o.Plugins)
+	o.RecommendedPluginOrder = etalonadmission.Order()
+	o.DefaultOffPlugins = etalonadmission.DefaultOff()
+	o.EnablePlugins, o.DisablePlugins, o.ConfigFile = a.Enable, a.Disable, a.ConfigFile
+	return o, utilerrors.NewAggregate(o.Validate())
+}
+
 // applyAdmission puts the library's plugins (namespace lifecycle, webhooks, CEL policies) and ours
 // into cfg, in the documented order.
 func applyAdmission(cfg *genericapiserver.Config, client kubernetes.Interface, shared informers.SharedInformerFactory,
-	definitions common.GetOpenAPIDefinitions, hooks webhooks,
+	definitions common.GetOpenAPIDefinitions, hooks webhooks, flags Admission,
 ) error {
 	dynamicClient, err := dynamic.NewForConfig(asJSON(cfg.LoopbackClientConfig))
 	if err != nil {
 		return err
 	}
-	o := options.NewAdmissionOptions()
-	etalonadmission.Register(o.Plugins)
-	o.RecommendedPluginOrder = etalonadmission.Order
+	o, err := flags.complete()
+	if err != nil {
+		return err
+	}
 	return o.ApplyTo(cfg, shared, client, dynamicClient, utilfeature.DefaultFeatureGate, cfg.EffectiveVersion,
 		hooks, schemas{definitions, client})
 }

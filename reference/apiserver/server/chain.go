@@ -192,7 +192,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 		return nil, err
 	}
 	genericapiserver.AuthorizeClientBearerToken(cfg.LoopbackClientConfig, &cfg.Authentication, &cfg.Authorization)
-	if err := applyAdmission(cfg, client, shared, definitions, hooks); err != nil {
+	if err := applyAdmission(cfg, client, shared, definitions, hooks, o.Admission); err != nil {
 		return nil, err
 	}
 

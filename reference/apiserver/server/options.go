@@ -39,6 +39,9 @@ type Options struct {
 	// Optional: without them logs, exec, attach, port-forward and node proxy do not work.
 	KubeletCertFile, KubeletKeyFile, KubeletCAFile string
 
+	// Admission chooses the admission plugins.
+	Admission Admission
+
 	// ServiceCIDR is the range of cluster IPs.
 	ServiceCIDR string
 	// NodePortRange is "min-max", both included.
