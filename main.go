@@ -14,6 +14,7 @@ import (
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
+	"github.com/etalon-dev/etalon/bench"
 	"github.com/etalon-dev/etalon/conformance"
 	"github.com/etalon-dev/etalon/reference/apiserver"
 	"github.com/etalon-dev/etalon/reference/cluster"
@@ -61,7 +62,7 @@ func newCommand() *cobra.Command {
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "cluster", Title: "A cluster:"},
-		&cobra.Group{ID: "suite", Title: "The conformance suite:"},
+		&cobra.Group{ID: "suite", Title: "The conformance suite and the benchmarks:"},
 		&cobra.Group{ID: "part", Title: "One part of a cluster, against any API server:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -73,7 +74,7 @@ func newCommand() *cobra.Command {
 	add("cluster", cluster.Commands()...)
 	add("cluster", kubectlHelp())
 
-	add("suite", conformance.Command(conformance.Options{Provision: provision, Version: version.Get().GitVersion}), spec.Command())
+	add("suite", conformance.Command(conformance.Options{Provision: provision, Version: version.Get().GitVersion}), spec.Command(), bench.Command())
 	add("part", apiserver.Command(), controllers.Command(), scheduler.Command(), kubelet.Command(), proxy.Command())
 	add("part", cluster.PartCommands()...)
 	return root
