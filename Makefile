@@ -89,12 +89,17 @@ lint:
 	CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=0 $(GO) tool staticcheck ./...
 
-# The OpenAPI definitions of the published types.
+# The OpenAPI definitions of the published types, and the validation that they declare in their tags.
 API_GROUPS := admission/v1 admissionregistration/v1 apidiscovery/v2 apps/v1 authentication/v1 authorization/v1 \
 	autoscaling/v1 autoscaling/v2 batch/v1 certificates/v1 coordination/v1 core/v1 discovery/v1 events/v1 flowcontrol/v1 \
 	networking/v1 node/v1 policy/v1 rbac/v1 resource/v1 scheduling/v1 scheduling/v1alpha3 scheduling/v1beta1 storage/v1
 OPENAPI := reference/apiserver/openapi
+DECLARED := reference/apiserver/validation/declared
+READ_ONLY := k8s.io/apimachinery/pkg/api/resource k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/types \
+	k8s.io/apimachinery/pkg/util/intstr time
 generate:
+	$(GO) tool validation-gen --output-file zz_generated.validations.go --go-header-file $(OPENAPI)/header.txt \
+		$(READ_ONLY:%=--readonly-pkg %) ./$(DECLARED)/...
 	$(GO) tool openapi-gen --output-file zz_generated.openapi.go --go-header-file $(OPENAPI)/header.txt --output-dir $(OPENAPI) \
 		--output-pkg github.com/etalon-dev/etalon/$(OPENAPI) --report-filename /dev/null \
 		k8s.io/apimachinery/pkg/apis/meta/v1 k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/version \
