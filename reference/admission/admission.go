@@ -13,6 +13,7 @@ import (
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 
 	"github.com/etalon-dev/etalon/reference/admission/defaulttolerationseconds"
+	"github.com/etalon-dev/etalon/reference/admission/limitranger"
 	"github.com/etalon-dev/etalon/reference/admission/priority"
 	"github.com/etalon-dev/etalon/reference/admission/serviceaccount"
 )
@@ -34,7 +35,7 @@ const (
 // last, for it counts only what everyone else let pass.
 var all = []plugin{
 	{lifecycle.PluginName, on, nil},
-	// LimitRanger
+	{limitranger.PluginName, on, limitranger.Register},
 	{serviceaccount.PluginName, on, serviceaccount.Register},
 	// NodeRestriction
 	{priority.PluginName, on, priority.Register},
