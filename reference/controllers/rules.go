@@ -33,9 +33,9 @@ var Rules = []rbacv1.PolicyRule{
 	allow("", "endpoints", "create"),
 	allow("", "endpoints/restricted", "create"),
 	allow("discovery.k8s.io", "endpointslices", "create"),
-	allow("discovery.k8s.io", "endpointslices/restricted", "create"),
 	allow("", "events", "create", "patch", "update"),
 	allow("events.k8s.io", "events", "create", "patch", "update"),
+	allow("rbac.authorization.k8s.io", "clusterroles", "escalate"),
 	allow("coordination.k8s.io", "leases", "create", "get", "update"),
 }
 

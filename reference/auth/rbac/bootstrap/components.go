@@ -18,7 +18,8 @@ func componentRoles() []rbacv1.ClusterRole {
 		clusterRole("system:kubelet-api-admin",
 			can(read, "core", "nodes"),
 			can("proxy", "core", "nodes"),
-			can("*", "core", "nodes/log nodes/metrics nodes/proxy nodes/spec nodes/stats nodes/configz nodes/healthz nodes/pods")),
+			can("*", "core", "nodes/log nodes/metrics nodes/proxy nodes/stats"),
+			can("*", "core", "nodes/configz nodes/healthz nodes/pods")),
 		clusterRole("system:service-account-issuer-discovery", canGet("/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/")),
 		clusterRole("system:cluster-trust-bundle-discovery", can(read, "certificates.k8s.io", "clustertrustbundles")),
 		clusterRole("system:node-problem-detector", can("get", "core", "nodes"), can("patch", "core", "nodes/status"), events),
@@ -26,8 +27,8 @@ func componentRoles() []rbacv1.ClusterRole {
 		clusterRole("system:auth-delegator",
 			can("create", "authentication.k8s.io", "tokenreviews"),
 			can("create", "authorization.k8s.io", "subjectaccessreviews")),
-		clusterRole("system:kube-aggregator", can(read, "core", "services endpoints"), can(read, "discovery.k8s.io", "endpointslices")),
-		clusterRole("system:kube-dns", can("list watch", "core", "endpoints services"), can("list watch", "discovery.k8s.io", "endpointslices")),
+		clusterRole("system:kube-aggregator", can(read, "core", "services endpoints")),
+		clusterRole("system:kube-dns", can("list watch", "core", "endpoints services")),
 		clusterRole("system:heapster", can(read, "core", "events pods nodes namespaces"), can(read, "extensions", "deployments")),
 		clusterRole("system:persistent-volume-provisioner",
 			can("create delete get list watch", "core", "persistentvolumes"),
@@ -47,6 +48,8 @@ func componentRoles() []rbacv1.ClusterRole {
 	}
 }
 
+// nodeRules are what the Node authorizer measures kubelets by; it narrows most of them to what the
+// node's own pods need (see reference/auth/node).
 func nodeRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		can("create", "authentication.k8s.io", "tokenreviews"),
@@ -55,7 +58,7 @@ func nodeRules() []rbacv1.PolicyRule {
 		can("create get list watch", "core", "nodes"),
 		can("patch update", "core", "nodes/status"),
 		can("patch update", "core", "nodes"),
-		events,
+		can("create patch update", "core", "events"),
 		can(read, "core", "pods"),
 		can("create delete", "core", "pods"),
 		can("patch update", "core", "pods/status"),
@@ -73,7 +76,8 @@ func nodeRules() []rbacv1.PolicyRule {
 		can("create delete get patch update", "storage.k8s.io", "csinodes"),
 		can(read, "node.k8s.io", "runtimeclasses"),
 		can("get", "resource.k8s.io", "resourceclaims"),
-		can("create delete deletecollection get list patch update watch", "resource.k8s.io", "resourceslices"),
+		can("deletecollection", "resource.k8s.io", "resourceslices"),
+		can(read, "certificates.k8s.io", "clustertrustbundles"),
 	}
 }
 
@@ -82,8 +86,7 @@ func schedulerRules() []rbacv1.PolicyRule {
 		events,
 		can("create", "coordination.k8s.io", "leases"),
 		can("get list update watch", "coordination.k8s.io", "leases", "kube-scheduler"),
-		can("create", "coordination.k8s.io", "leasecandidates"),
-		can("delete deletecollection get list patch update watch", "coordination.k8s.io", "leasecandidates"),
+		can(readWrite, "coordination.k8s.io", "leasecandidates"),
 		can(read, "core", "nodes"),
 		can("delete get list watch", "core", "pods"),
 		can("create", "core", "bindings pods/binding"),
@@ -92,26 +95,31 @@ func schedulerRules() []rbacv1.PolicyRule {
 		can(read, "apps extensions", "replicasets"),
 		can(read, "apps", "statefulsets"),
 		can(read, "policy", "poddisruptionbudgets"),
-		can(readPatch, "core", "persistentvolumeclaims persistentvolumes"),
+		can(read, "core", "persistentvolumeclaims persistentvolumes"), // writes: system:volume-scheduler
 		can("create", "authentication.k8s.io", "tokenreviews"),
 		can("create", "authorization.k8s.io", "subjectaccessreviews"),
-		can(read, "storage.k8s.io", "csinodes csidrivers csistoragecapacities volumeattachments storageclasses"),
+		can(read, "storage.k8s.io", "csinodes"),
+		can(read, "storage.k8s.io", "volumeattachments"),
 		can(read, "core", "namespaces"),
-		can(read, "resource.k8s.io", "deviceclasses resourceclaims resourceslices"),
-		can("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
-		can(read, "scheduling.k8s.io", "priorityclasses workloads podgroups"),
+		can(read, "storage.k8s.io", "csidrivers"),
+		can(read, "storage.k8s.io", "csistoragecapacities"),
+		can(read, "resource.k8s.io", "deviceclasses"),
+		can(readPatch, "resource.k8s.io", "resourceclaims"),
+		can(readPatch, "resource.k8s.io", "resourceclaims/status"),
+		can("patch update", "resource.k8s.io", "resourceclaims/binding"),
+		can(readPatch, "core", "pods/finalizers"),
+		can(read, "resource.k8s.io", "resourceslices"),
+		can(read, "resource.k8s.io", "devicetaintrules"),
 	}
 }
 
 // controllerManagerRules is what the process needs itself. What each controller does is in its
-// system:controller:* role, bound to the same user (see controllers.go).
+// system:controller:* role (see controllers.go).
 func controllerManagerRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		events,
 		can("create", "coordination.k8s.io", "leases"),
-		can("get list update watch", "coordination.k8s.io", "leases", "kube-controller-manager"),
-		can("create", "coordination.k8s.io", "leasecandidates"),
-		can("delete deletecollection get list patch update watch", "coordination.k8s.io", "leasecandidates"),
+		can("get update", "coordination.k8s.io", "leases", "kube-controller-manager"),
 		can("create", "core", "secrets serviceaccounts"),
 		can("delete", "core", "secrets"),
 		can("get", "core", "configmaps namespaces secrets serviceaccounts"),

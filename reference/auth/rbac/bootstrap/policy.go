@@ -63,12 +63,12 @@ func roles() []rbacv1.Role {
 	return []rbacv1.Role{
 		role(system, "extension-apiserver-authentication-reader", can(read, "core", "configmaps", "extension-apiserver-authentication")),
 		role(system, controllerPrefix+"bootstrap-signer", can(read, "core", "secrets")),
-		role(system, controllerPrefix+"cloud-provider", can("create get list patch update watch", "core", "configmaps")),
+		role(system, controllerPrefix+"cloud-provider", can("create get list watch", "core", "configmaps")),
 		role(system, controllerPrefix+"token-cleaner", can("delete get list watch", "core", "secrets"), events),
 		role(system, "system::leader-locking-kube-controller-manager",
-			can("watch", "core", "configmaps"), can("get update", "core", "configmaps", "kube-controller-manager")),
+			can("create get list update watch", "coordination.k8s.io", "leases"), can("create get list update watch", "coordination.k8s.io", "leasecandidates")),
 		role(system, "system::leader-locking-kube-scheduler",
-			can("watch", "core", "configmaps"), can("get update", "core", "configmaps", "kube-scheduler")),
+			can("create get list update watch", "coordination.k8s.io", "leases"), can("create get list update watch", "coordination.k8s.io", "leasecandidates")),
 		role(public, controllerPrefix+"bootstrap-signer",
 			can(read, "core", "configmaps"), can("update", "core", "configmaps", "cluster-info"), events),
 	}
@@ -84,7 +84,7 @@ func roleBindings() []rbacv1.RoleBinding {
 		self(system, controllerPrefix+"bootstrap-signer", account("bootstrap-signer")),
 		self(system, controllerPrefix+"cloud-provider", account("cloud-provider")),
 		self(system, controllerPrefix+"token-cleaner", account("token-cleaner")),
-		self(system, "system::leader-locking-kube-controller-manager", user(userControllers), account("kube-controller-manager")),
+		self(system, "system::leader-locking-kube-controller-manager", user(userControllers), account("kube-controller-manager"), account("leader-election-controller")),
 		self(system, "system::leader-locking-kube-scheduler", user(userScheduler), account("kube-scheduler")),
 		self(public, controllerPrefix+"bootstrap-signer", account("bootstrap-signer")),
 	}

@@ -1,9 +1,11 @@
 package bootstrap
 
 import (
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -33,6 +35,16 @@ func canGet(paths string) rbacv1.PolicyRule {
 
 // events is what every component needs that reports what it did.
 var events = can("create patch update", "core events.k8s.io", "events")
+
+// merge adds the rules to a list that has each rule once.
+func merge(list, rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+	for _, rule := range rules {
+		if !slices.ContainsFunc(list, func(have rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(have, rule) }) {
+			list = append(list, rule)
+		}
+	}
+	return list
+}
 
 // standard are the marks of objects that the API server keeps: the label tells them apart, the
 // annotation lets an administrator opt out by setting it to "false".

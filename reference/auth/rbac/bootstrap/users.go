@@ -1,10 +1,7 @@
 package bootstrap
 
 import (
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -18,7 +15,7 @@ func userRoles() []rbacv1.ClusterRole {
 		clusterRole("cluster-admin", can("*", "*", "*"), rbacv1.PolicyRule{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}}),
 		clusterRole("system:discovery", canGet("/livez /readyz /healthz /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*")),
 		clusterRole("system:public-info-viewer", canGet("/livez /readyz /healthz /version /version/")),
-		clusterRole("system:monitoring", canGet("/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/*")),
+		clusterRole("system:monitoring", canGet("/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/*"), canGet("/flagz"), canGet("/statusz")),
 		clusterRole("system:basic-user",
 			can("create", "authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews"),
 			can("create", "authentication.k8s.io", "selfsubjectreviews")),
@@ -30,8 +27,8 @@ func userRoles() []rbacv1.ClusterRole {
 	}
 	// view is part of edit and edit of admin: each is resolved before the next gathers it.
 	view := aggregated("view", "edit", parts)
-	edit := aggregated("edit", "admin", append(parts, view))
-	admin := aggregated("admin", "", append(parts, edit))
+	edit := aggregated("edit", "admin", append(parts, view)) // by name, as the controller gathers them
+	admin := aggregated("admin", "", append([]rbacv1.ClusterRole{edit}, parts...))
 	return append(append(all, parts...), admin, edit, view)
 }
 
@@ -54,11 +51,7 @@ func aggregated(name, partOf string, from []rbacv1.ClusterRole) rbacv1.ClusterRo
 		if part.Labels[aggregateTo+name] != "true" {
 			continue
 		}
-		for _, rule := range part.Rules {
-			if !slices.ContainsFunc(r.Rules, func(have rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(have, rule) }) {
-				r.Rules = append(r.Rules, rule)
-			}
-		}
+		r.Rules = merge(r.Rules, part.Rules)
 	}
 	return r
 }
