@@ -26,6 +26,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apigeneric "k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -59,6 +60,8 @@ type Config struct {
 	ServiceCIDR netip.Prefix
 	// NodePortMin and NodePortMax are both in the range.
 	NodePortMin, NodePortMax int
+	// Authorizer says who may grant what they do not hold (the verbs escalate and bind); nil: nobody.
+	Authorizer authorizer.UnconditionalAuthorizer
 }
 
 // Built is every group, and the resources that the server itself reads.
@@ -98,7 +101,7 @@ func Groups(cfg Config) (*Built, error) {
 			group(scalers, autoscalingv2.SchemeGroupVersion, autoscalingv1.SchemeGroupVersion),
 			group(network, networkingv1.SchemeGroupVersion),
 			group(policies, policyv1.SchemeGroupVersion),
-			group(b.resources(&rbac.ClusterRoles, &rbac.ClusterRoleBindings, &rbac.Roles, &rbac.RoleBindings), rbacv1.SchemeGroupVersion),
+			group(b.checked(rbac.Install(cfg.Getter, cfg.Authorizer)), rbacv1.SchemeGroupVersion),
 			group(b.resources(&coordination.Leases), coordinationv1.SchemeGroupVersion),
 			group(b.resources(&discovery.EndpointSlices), discoveryv1.SchemeGroupVersion),
 			group(map[string]rest.Storage{"events": basics.Map["events"]}, eventsv1.SchemeGroupVersion),

@@ -135,6 +135,7 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	}
 	built, err := registry.Groups(registry.Config{
 		Getter: cfg.RESTOptionsGetter, ServiceCIDR: cidr, NodePortMin: low, NodePortMax: high,
+		Authorizer: cfg.Authorization.Authorizer,
 	})
 	if err != nil {
 		return nil, err
