@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/etalon-dev/etalon/reference/controllers/clusterroleaggregation"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/endpoints"
 	"github.com/etalon-dev/etalon/reference/controllers/endpointslice"
@@ -58,6 +59,7 @@ var registered = []struct {
 	{"namespace-controller", 10, func(e *env) runner { return namespace.New(e.client, e.metadata, e.discovery, e.shared) }},
 	{"serviceaccount-controller", 2, func(e *env) runner { return serviceaccount.New(e.client, e.shared) }},
 	{rootCAName, 2, func(e *env) runner { return rootca.New(e.client, e.shared, e.RootCA) }},
+	{clusterroleaggregation.Name, 2, func(e *env) runner { return clusterroleaggregation.New(e.client, e.shared) }},
 	{"replicaset-controller", 5, func(e *env) runner {
 		return replicaset.New(e.client, e.shared, e.events(replicaset.Name))
 	}},
