@@ -35,6 +35,10 @@ var DaemonSets = generic.Resource[*appsv1.DaemonSet]{
 		}
 		setTemplateGeneration(d, generation)
 	},
+	// What others may not touch through the main resource they may not through /status.
+	PrepareStatus: func(_ context.Context, d, old *appsv1.DaemonSet) {
+		setTemplateGeneration(d, templateGeneration(old))
+	},
 	Validate:       validation.DaemonSet,
 	ValidateUpdate: validation.DaemonSetUpdate,
 	ValidateStatus: validation.DaemonSetStatusUpdate,

@@ -24,7 +24,11 @@ var finalize = generic.Update[*corev1.Namespace]{
 type finalizeREST struct{ view *generic.Subresource }
 
 func (r finalizeREST) New() runtime.Object { return r.view.New() }
-func (r finalizeREST) Destroy()            {}
+
+// Strategy is what writes follow.
+func (r finalizeREST) Strategy() rest.RESTUpdateStrategy { return r.view.Strategy() }
+
+func (r finalizeREST) Destroy() {}
 
 func (r finalizeREST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc,
 	update rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions,

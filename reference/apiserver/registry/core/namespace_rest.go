@@ -33,6 +33,14 @@ func (r *namespaceREST) DeleteReturnsDeletedObject() bool {
 	return r.store.DeleteReturnsDeletedObject()
 }
 
+func (r *namespaceREST) GetCreateStrategy() rest.RESTCreateStrategy {
+	return r.store.GetCreateStrategy()
+}
+
+func (r *namespaceREST) GetUpdateStrategy() rest.RESTUpdateStrategy {
+	return r.store.GetUpdateStrategy()
+}
+
 func (r *namespaceREST) StorageVersion() runtime.GroupVersioner { return r.store.StorageVersion() }
 
 func (r *namespaceREST) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
