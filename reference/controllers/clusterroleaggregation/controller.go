@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	rbacapply "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	rbaclisters "k8s.io/client-go/listers/rbac/v1"
@@ -77,16 +76,9 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil || equality.Semantic.DeepEqual(rules, role.Rules) {
 		return 0, err
 	}
-	apply := rbacapply.ClusterRole(role.Name).WithRules(applied(rules)...)
-	_, err = c.client.RbacV1().ClusterRoles().Apply(ctx, apply, metav1.ApplyOptions{FieldManager: Name, Force: true})
+	// An apply could not take away what another manager wrote, so this is an update.
+	role = role.DeepCopy()
+	role.Rules = rules
+	_, err = c.client.RbacV1().ClusterRoles().Update(ctx, role, metav1.UpdateOptions{FieldManager: Name})
 	return 0, err
-}
-
-func applied(rules []rbacv1.PolicyRule) []*rbacapply.PolicyRuleApplyConfiguration {
-	out := make([]*rbacapply.PolicyRuleApplyConfiguration, 0, len(rules))
-	for _, r := range rules {
-		out = append(out, rbacapply.PolicyRule().WithVerbs(r.Verbs...).WithAPIGroups(r.APIGroups...).WithResources(r.Resources...).
-			WithResourceNames(r.ResourceNames...).WithNonResourceURLs(r.NonResourceURLs...))
-	}
-	return out
 }
