@@ -12,6 +12,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -40,6 +41,7 @@ var DaemonSets = generic.Resource[*appsv1.DaemonSet]{
 		setTemplateGeneration(d, templateGeneration(old))
 	},
 	Validate:       validation.DaemonSet,
+	Warnings:       warnings.DaemonSet,
 	ValidateUpdate: validation.DaemonSetUpdate,
 	ValidateStatus: validation.DaemonSetStatusUpdate,
 	Generation:     true,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -26,6 +27,7 @@ var Deployments = generic.Resource[*appsv1.Deployment]{
 	PrepareStatus:  func(_ context.Context, d, old *appsv1.Deployment) { d.Labels = old.Labels },
 	StatusResets:   []string{"metadata.labels"},
 	Validate:       validation.Deployment,
+	Warnings:       warnings.Deployment,
 	ValidateUpdate: validation.DeploymentUpdate,
 	ValidateStatus: validation.DeploymentStatusUpdate,
 	Generation:     true,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -24,6 +25,7 @@ var ReplicaSets = generic.Resource[*appsv1.ReplicaSet]{
 	Spec:           func(r *appsv1.ReplicaSet) any { return &r.Spec },
 	Status:         func(r *appsv1.ReplicaSet) any { return &r.Status },
 	Validate:       validation.ReplicaSet,
+	Warnings:       warnings.ReplicaSet,
 	ValidateUpdate: validation.ReplicaSetUpdate,
 	ValidateStatus: validation.ReplicaSetStatusUpdate,
 	Generation:     true,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // StatefulSets is the statefulsets resource.
@@ -17,6 +18,7 @@ var StatefulSets = generic.Resource[*appsv1.StatefulSet]{
 	Spec:           func(s *appsv1.StatefulSet) any { return &s.Spec },
 	Status:         func(s *appsv1.StatefulSet) any { return &s.Status },
 	Validate:       validation.StatefulSet,
+	Warnings:       warnings.StatefulSet,
 	ValidateUpdate: validation.StatefulSetUpdate,
 	ValidateStatus: validation.StatefulSetStatusUpdate,
 	Generation:     true,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -21,6 +22,7 @@ var CronJobs = generic.Resource[*batchv1.CronJob]{
 	Spec:           func(c *batchv1.CronJob) any { return &c.Spec },
 	Status:         func(c *batchv1.CronJob) any { return &c.Status },
 	Validate:       validation.CronJob,
+	Warnings:       warnings.CronJobTemplate,
 	ValidateUpdate: validation.CronJobUpdate,
 	ValidateStatus: validation.CronJobStatusUpdate,
 	Generation:     true,

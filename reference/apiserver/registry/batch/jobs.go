@@ -16,6 +16,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -31,6 +32,7 @@ var Jobs = generic.Resource[*batchv1.Job]{
 	Status:         func(j *batchv1.Job) any { return &j.Status },
 	PrepareCreate:  func(_ context.Context, j *batchv1.Job) { selectOwnPods(j) },
 	Validate:       validation.Job,
+	Warnings:       warnings.Job,
 	ValidateUpdate: validation.JobUpdate,
 	ValidateStatus: validation.JobStatusUpdate,
 	Generation:     true,

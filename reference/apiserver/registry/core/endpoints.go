@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // Endpoints is the endpoints resource: deprecated in favour of EndpointSlices, and still served.
@@ -17,6 +18,7 @@ var Endpoints = generic.Resource[*corev1.Endpoints]{
 	GV: corev1.SchemeGroupVersion, Plural: "endpoints", Singular: "endpoints", Short: []string{"ep"},
 	Object: &corev1.Endpoints{}, List: &corev1.EndpointsList{},
 	Validate:       validation.Endpoints,
+	Warnings:       warnings.Endpoints,
 	ValidateUpdate: validation.EndpointsUpdate,
 	CreateOnUpdate: true,
 	Columns: []generic.Column[*corev1.Endpoints]{

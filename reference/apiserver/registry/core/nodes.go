@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // Nodes is the nodes resource.
@@ -20,6 +21,7 @@ var Nodes = generic.Resource[*corev1.Node]{
 	Status:         func(n *corev1.Node) any { return &n.Status },
 	StatusOnCreate: true, // a kubelet registers with its addresses and capacity
 	Validate:       validation.Node,
+	Warnings:       warnings.Node,
 	ValidateUpdate: validation.NodeUpdate,
 	ValidateStatus: validation.NodeStatusUpdate,
 	Fields: func(n *corev1.Node) fields.Set {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -22,6 +23,7 @@ var PersistentVolumeClaims = generic.Resource[*corev1.PersistentVolumeClaim]{
 	Status:         func(c *corev1.PersistentVolumeClaim) any { return &c.Status },
 	PrepareCreate:  func(_ context.Context, c *corev1.PersistentVolumeClaim) { c.Status.Phase = corev1.ClaimPending },
 	Validate:       validation.PersistentVolumeClaim,
+	Warnings:       warnings.PersistentVolumeClaim,
 	ValidateUpdate: validation.PersistentVolumeClaimUpdate,
 	ValidateStatus: validation.PersistentVolumeClaimStatusUpdate,
 	ReturnDeleted:  true,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -39,6 +40,7 @@ var PersistentVolumes = generic.Resource[*corev1.PersistentVolume]{
 		}
 	},
 	Validate:       validation.PersistentVolume,
+	Warnings:       warnings.PersistentVolume,
 	ValidateUpdate: validation.PersistentVolumeUpdate,
 	ValidateStatus: validation.PersistentVolumeStatusUpdate,
 	ReturnDeleted:  true,

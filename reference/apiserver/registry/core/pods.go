@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // Pods is the pods resource; binding.go, eviction.go and podspec.go are its other subresources.
@@ -23,6 +24,7 @@ var Pods = generic.Resource[*corev1.Pod]{
 	PrepareStatus:  preparePodStatus,
 	StatusResets:   []string{"metadata.deletionTimestamp", "metadata.ownerReferences"},
 	Validate:       validation.Pod,
+	Warnings:       warnings.Pod,
 	ValidateUpdate: validation.PodUpdate,
 	ValidateStatus: validation.PodStatusUpdate,
 	Generation:     true,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // PodTemplates is the podtemplates resource.
@@ -14,6 +15,7 @@ var PodTemplates = generic.Resource[*corev1.PodTemplate]{
 	Object: &corev1.PodTemplate{}, List: &corev1.PodTemplateList{},
 	Spec:           func(t *corev1.PodTemplate) any { return &t.Template },
 	Validate:       validation.PodTemplate,
+	Warnings:       warnings.PodTemplate,
 	ValidateUpdate: validation.PodTemplateUpdate,
 	Generation:     true,
 	ReturnDeleted:  true,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var (
@@ -25,6 +26,7 @@ var ReplicationControllers = generic.Resource[*corev1.ReplicationController]{
 	Spec:           func(r *corev1.ReplicationController) any { return &r.Spec },
 	Status:         func(r *corev1.ReplicationController) any { return &r.Status },
 	Validate:       validation.ReplicationController,
+	Warnings:       warnings.ReplicationController,
 	ValidateUpdate: validation.ReplicationControllerUpdate,
 	ValidateStatus: validation.ReplicationControllerStatusUpdate,
 	Generation:     true,

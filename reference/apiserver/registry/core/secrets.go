@@ -6,6 +6,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var secretDoc = corev1.Secret{}.SwaggerDoc()
@@ -15,6 +16,7 @@ var Secrets = generic.Resource[*corev1.Secret]{
 	GV: corev1.SchemeGroupVersion, Plural: "secrets", Singular: "secret",
 	Object: &corev1.Secret{}, List: &corev1.SecretList{},
 	Validate:       validation.Secret,
+	Warnings:       warnings.Secret,
 	ValidateUpdate: validation.SecretUpdate,
 	Fields:         func(s *corev1.Secret) fields.Set { return fields.Set{"type": string(s.Type)} },
 	Indexed:        "metadata.name", // kubelets watch the ones that their pods use

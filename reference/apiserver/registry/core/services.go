@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // Services is the services resource. service_rest.go brings in the allocation of its numbers.
@@ -19,6 +20,7 @@ var Services = generic.Resource[*corev1.Service]{
 	Spec:           func(s *corev1.Service) any { return &s.Spec },
 	Status:         func(s *corev1.Service) any { return &s.Status },
 	Validate:       validation.Service,
+	Warnings:       warnings.Service,
 	ValidateUpdate: validation.ServiceUpdate,
 	ValidateStatus: validation.ServiceStatusUpdate,
 	CreateOnUpdate: true,
