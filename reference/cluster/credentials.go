@@ -17,6 +17,9 @@ const (
 	userProxy       = "system:kube-proxy"
 )
 
+// frontProxyClient is the file and the name of the certificate by which extension servers know the API server.
+const frontProxyClient = "front-proxy-client"
+
 // makeCredentials writes all keys, certificates, tokens and kubeconfig files that are missing.
 func (c *Cluster) makeCredentials() error {
 	for _, dir := range []string{"pki", "kubeconfigs", "logs", "nodes", "etcd"} {
@@ -40,6 +43,13 @@ func (c *Cluster) makeCredentials() error {
 		if _, err := ca.Keep(dir, name, subject); err != nil {
 			return err
 		}
+	}
+	frontProxy, err := pki.OpenFrontProxy(dir, "etalon-"+c.Name+"-front-proxy")
+	if err != nil {
+		return err
+	}
+	if _, err := frontProxy.Keep(dir, frontProxyClient, pki.Subject{Name: frontProxyClient}); err != nil {
+		return err
 	}
 	if err := pki.KeepKey(filepath.Join(dir, "sa.key")); err != nil {
 		return err

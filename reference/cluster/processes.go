@@ -39,6 +39,11 @@ func (c *Cluster) controlPlane() []spec.Process {
 		"--service-account-key-file", pki("sa.key"), "--service-account-issuer", "https://kubernetes.default.svc.cluster.local",
 		"--token-auth-file", pki("tokens.csv"), "--kubelet-client-certificate", pki("apiserver-kubelet-client.crt"),
 		"--kubelet-client-key", pki("apiserver-kubelet-client.key"), "--kubelet-certificate-authority", pki("ca.crt"),
+		"--requestheader-client-ca-file", pki("front-proxy-ca.crt"), "--requestheader-allowed-names", frontProxyClient,
+		"--requestheader-username-headers", "X-Remote-User", "--requestheader-uid-headers", "X-Remote-Uid",
+		"--requestheader-group-headers", "X-Remote-Group", "--requestheader-extra-headers-prefix", "X-Remote-Extra-",
+		"--proxy-client-cert-file", pki(frontProxyClient+".crt"), "--proxy-client-key-file", pki(frontProxyClient+".key"),
+		"--enable-bootstrap-token-auth",
 		"--service-cluster-ip-range", network.Services.String(), "--service-node-port-range", "30000-32767",
 	}
 	if len(c.EtcdServers) > 0 {

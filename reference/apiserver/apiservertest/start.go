@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -20,6 +21,8 @@ import (
 const (
 	readyTimeout = 2 * time.Minute
 	readyPoll    = 20 * time.Millisecond
+
+	frontProxyName = "front-proxy-client"
 )
 
 // Server is an API server that a test started.
@@ -27,10 +30,11 @@ type Server struct {
 	// Config is that of an administrator, a member of system:masters.
 	Config *rest.Config
 
-	t       testing.TB
-	options server.Options
-	pki     *pki.Authority
-	stop    func()
+	t          testing.TB
+	options    server.Options
+	pki        *pki.Authority
+	frontProxy *pki.Authority
+	stop       func()
 }
 
 // Start starts an API server and returns the configuration of an administrator. Server and data
@@ -63,13 +67,23 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 	o.EtcdDir = filepath.Join(dir, "etcd")
 	o.Fsync = false
 	o.CertFile, o.KeyFile = filepath.Join(dir, "apiserver.crt"), filepath.Join(dir, "apiserver.key")
-	o.ClientCAFile = filepath.Join(dir, "ca.crt")
-	o.ServiceAccountKeyFile = filepath.Join(dir, "sa.key")
-	o.TokenAuthFile = filepath.Join(dir, "tokens.csv")
+	o.Authentication.ClientCAFile = filepath.Join(dir, "ca.crt")
+	o.Authentication.ServiceAccounts.KeyFiles = []string{filepath.Join(dir, "sa.key")}
+	o.Authentication.TokenAuthFile = filepath.Join(dir, "tokens.csv")
+	frontProxy, err := pki.OpenFrontProxy(dir, "etalon-test-front-proxy")
+	check(t, err)
+	_, err = frontProxy.Keep(dir, "front-proxy-client", pki.Subject{Name: frontProxyName})
+	check(t, err)
+	o.ProxyClientCertFile, o.ProxyClientKeyFile = filepath.Join(dir, "front-proxy-client.crt"), filepath.Join(dir, "front-proxy-client.key")
+	o.Authentication.RequestHeader = options.RequestHeaderAuthenticationOptions{
+		ClientCAFile: filepath.Join(dir, "front-proxy-ca.crt"), AllowedNames: []string{frontProxyName},
+		UsernameHeaders: []string{"X-Remote-User"}, UIDHeaders: []string{"X-Remote-Uid"},
+		GroupHeaders: []string{"X-Remote-Group"}, ExtraHeaderPrefixes: []string{"X-Remote-Extra-"},
+	}
 	for _, f := range change {
 		f(&o)
 	}
-	s := &Server{t: t, options: o, pki: authority}
+	s := &Server{t: t, options: o, pki: authority, frontProxy: frontProxy}
 	s.run()
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -78,14 +92,39 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 // User is the configuration of a user who is in the groups.
 func (s *Server) User(name string, groups ...string) *rest.Config {
 	s.t.Helper()
-	pair, err := s.pki.Issue(pki.Subject{Name: name, Groups: groups})
-	check(s.t, err)
-	return &rest.Config{
-		Host:            s.options.Listen[0],
-		TLSClientConfig: rest.TLSClientConfig{CAData: s.pki.Cert, CertData: pair.Cert, KeyData: pair.Key},
-		QPS:             -1,
-	}
+	return s.with(s.pki, pki.Subject{Name: name, Groups: groups})
 }
+
+// FrontProxy is the configuration of a proxy that may name the user in headers, if the server knows
+// a proxy of this name: the default options know "front-proxy-client".
+func (s *Server) FrontProxy(name string) *rest.Config {
+	s.t.Helper()
+	return s.with(s.frontProxy, pki.Subject{Name: name})
+}
+
+func (s *Server) with(authority *pki.Authority, subject pki.Subject) *rest.Config {
+	s.t.Helper()
+	pair, err := authority.Issue(subject)
+	check(s.t, err)
+	config := s.Stranger()
+	config.CertData, config.KeyData = pair.Cert, pair.Key
+	return config
+}
+
+// Bearer is the configuration of whoever holds the token.
+func (s *Server) Bearer(token string) *rest.Config {
+	config := s.Stranger()
+	config.BearerToken = token
+	return config
+}
+
+// Stranger is a configuration without credentials.
+func (s *Server) Stranger() *rest.Config {
+	return &rest.Config{Host: s.options.Listen[0], TLSClientConfig: rest.TLSClientConfig{CAData: s.pki.Cert}, QPS: -1}
+}
+
+// Options are those that the server runs with.
+func (s *Server) Options() server.Options { return s.options }
 
 // Restart stops the server and starts it again on the same data and address.
 func (s *Server) Restart() {

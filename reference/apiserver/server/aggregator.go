@@ -23,7 +23,7 @@ import (
 
 // newAggregator builds the first server of the chain: it sends each API group to whoever serves it,
 // this process or a Service named by an APIService.
-func newAggregator(cfg genericapiserver.Config, backend *storage.Backend, shared informers.SharedInformerFactory,
+func newAggregator(cfg genericapiserver.Config, o Options, backend *storage.Backend, shared informers.SharedInformerFactory,
 	services aggregatorapiserver.ServiceResolver, delegate genericapiserver.DelegationTarget,
 	local []schema.GroupVersion, crds crdinformers.CustomResourceDefinitionInformer,
 ) (*aggregatorapiserver.APIAggregator, error) {
@@ -35,7 +35,11 @@ func newAggregator(cfg genericapiserver.Config, backend *storage.Backend, shared
 	})
 	config := aggregatorapiserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: cfg, SharedInformerFactory: shared},
-		ExtraConfig:   aggregatorapiserver.ExtraConfig{ServiceResolver: services},
+		ExtraConfig: aggregatorapiserver.ExtraConfig{
+			ServiceResolver:     services,
+			ProxyClientCertFile: o.ProxyClientCertFile, ProxyClientKeyFile: o.ProxyClientKeyFile,
+			RejectForwardingRedirects: true, // upstream's --aggregator-reject-forwarding-redirect
+		},
 	}
 	aggregator, err := config.Complete().NewWithDelegate(delegate)
 	if err != nil {

@@ -1,55 +1,63 @@
 package server
 
 import (
+	"context"
+	"crypto"
 	"fmt"
-	"time"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
-	"k8s.io/apiserver/pkg/authentication/group"
-	"k8s.io/apiserver/pkg/authentication/request/anonymous"
-	"k8s.io/apiserver/pkg/authentication/request/bearertoken"
-	"k8s.io/apiserver/pkg/authentication/request/union"
-	"k8s.io/apiserver/pkg/authentication/request/websocket"
-	"k8s.io/apiserver/pkg/authentication/request/x509"
-	tokencache "k8s.io/apiserver/pkg/authentication/token/cache"
-	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
-	tokenunion "k8s.io/apiserver/pkg/authentication/token/union"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+
+	"github.com/etalon-dev/etalon/reference/auth/authentication"
+	"github.com/etalon-dev/etalon/reference/auth/bootstraptoken"
+	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 )
 
-// tokenCacheTTL bounds for how long a token works after its pod or ServiceAccount is gone.
-const tokenCacheTTL = 10 * time.Second
-
-// applyAuthentication says who a request is from: a client certificate, a token of the token file,
-// a ServiceAccount's token, else system:anonymous.
-func applyAuthentication(cfg *genericapiserver.Config, o Options, serviceAccounts authenticator.Token) error {
-	ca, err := dynamiccertificates.NewDynamicCAContentFromFile("client-ca", o.ClientCAFile)
+// applyAuthentication says who a request is from. What authentication does in the background ends
+// with ctx.
+func (b *builtInServer) applyAuthentication(ctx context.Context, cfg *genericapiserver.Config) error {
+	o := &b.options.Authentication
+	signer, keys, err := o.ServiceAccounts.Keys()
 	if err != nil {
-		return fmt.Errorf("--client-ca-file: %w", err)
+		return err
 	}
-	cfg.SecureServing.ClientCA = ca
-
-	tokens := []authenticator.Token{tokencache.New(serviceAccounts, false, tokenCacheTTL, tokenCacheTTL)}
-	if o.TokenAuthFile != "" {
-		static, err := tokenfile.NewCSV(o.TokenAuthFile)
-		if err != nil {
-			return fmt.Errorf("--token-auth-file: %w", err)
-		}
-		audiences := authenticator.Audiences{o.ServiceAccountIssuer}
-		tokens = append([]authenticator.Token{authenticator.WrapAudienceAgnosticToken(audiences, static)}, tokens...)
+	b.keys = keys
+	if b.issuer, err = serviceaccount.NewIssuer(o.ServiceAccounts.Issuers[0], signer); err != nil {
+		return fmt.Errorf("--service-account-issuer: %w", err)
 	}
-	token := tokenunion.New(tokens...)
+	own, err := b.ownTokens(o, keys)
+	if err != nil {
+		return err
+	}
+	b.authentication, err = authentication.New(ctx, o, own)
+	if err != nil {
+		return err
+	}
 	cfg.Authentication = genericapiserver.AuthenticationInfo{
-		APIAudiences: authenticator.Audiences{o.ServiceAccountIssuer},
-		Authenticator: union.NewFailOnError( // a bad credential is refused, not taken for none
-			group.NewAuthenticatedGroupAdder(union.New(
-				x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion),
-				bearertoken.New(token),
-				websocket.NewProtocolAuthenticator(token),
-			)),
-			anonymous.NewAuthenticator(nil),
-		),
+		APIAudiences:        o.Audiences(),
+		Authenticator:       b.authentication,
+		RequestHeaderConfig: b.authentication.RequestHeader,
+	}
+	if ca := b.authentication.ClientCA; ca != nil {
+		if err := cfg.Authentication.ApplyClientCert(ca, cfg.SecureServing); err != nil {
+			return err
+		}
+	}
+	if h := b.authentication.RequestHeader; h != nil {
+		return cfg.Authentication.ApplyClientCert(h.CAContentProvider, cfg.SecureServing)
 	}
 	return nil
+}
+
+// ownTokens check what this server issues itself, against the objects as they are stored now.
+func (b *builtInServer) ownTokens(o *authentication.Options, keys []crypto.PublicKey) (authentication.Tokens, error) {
+	get := b.stores.getters()
+	bound, err := serviceaccount.NewAuthenticator(o.ServiceAccounts.Issuers, keys, o.Audiences(), get)
+	if err != nil {
+		return authentication.Tokens{}, err
+	}
+	return authentication.Tokens{
+		ServiceAccounts: []authenticator.Token{bound},
+		Bootstrap:       bootstraptoken.New(get.Secret),
+	}, nil
 }

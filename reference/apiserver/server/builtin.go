@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -18,11 +17,11 @@ import (
 	utilproxy "k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/util/keyutil"
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
+	"github.com/etalon-dev/etalon/reference/auth/authentication"
 	"github.com/etalon-dev/etalon/reference/auth/rbac"
 	"github.com/etalon-dev/etalon/reference/auth/reviews"
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
@@ -37,10 +36,11 @@ type builtInServer struct {
 	shared  informers.SharedInformerFactory
 	slices  utilproxy.EndpointSliceGetter
 
-	issuer *serviceaccount.Issuer
-	key    crypto.PublicKey
-	roles  *rbac.Authorizer
-	stores *stores
+	authentication *authentication.Chain
+	issuer         *serviceaccount.Issuer
+	keys           []crypto.PublicKey // that check its tokens
+	roles          *rbac.Authorizer
+	stores         *stores
 
 	// externalAddress is host:port of this server as pods reach it.
 	externalAddress string
@@ -49,28 +49,12 @@ type builtInServer struct {
 }
 
 // applyIdentity settles who may talk to the chain and what they may do.
-func (b *builtInServer) applyIdentity(cfg *genericapiserver.Config) error {
-	key, err := keyutil.PrivateKeyFromFile(b.options.ServiceAccountKeyFile)
-	if err != nil {
-		return fmt.Errorf("--service-account-key-file: %w", err)
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return fmt.Errorf("--service-account-key-file: a %T cannot sign", key)
-	}
-	b.key = signer.Public()
-	if b.issuer, err = serviceaccount.NewIssuer(b.options.ServiceAccountIssuer, signer); err != nil {
-		return fmt.Errorf("--service-account-issuer: %w", err)
-	}
+func (b *builtInServer) applyIdentity(ctx context.Context, cfg *genericapiserver.Config) error {
 	b.stores = &stores{}
-	names := []string{b.options.ServiceAccountIssuer}
-	tokens, err := serviceaccount.NewAuthenticator(names, []crypto.PublicKey{b.key}, names, b.stores.getters())
-	if err != nil {
+	if err := b.applyAuthentication(ctx, cfg); err != nil {
 		return err
 	}
-	if err := applyAuthentication(cfg, b.options, tokens); err != nil {
-		return err
-	}
+	var err error
 	b.roles, err = applyAuthorization(cfg, b.shared)
 	return err
 }
@@ -145,8 +129,10 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 		secrets: lateStore{built.Secrets}, serviceAccounts: lateStore{built.ServiceAccounts},
 	}
 	core := built.Core.VersionedResourcesStorageMap["v1"]
-	audiences := []string{b.options.ServiceAccountIssuer}
-	core["serviceaccounts/token"] = &serviceaccount.TokenREST{Issuer: b.issuer, Audiences: audiences, Get: b.stores.getters()}
+	audiences, tokens := b.options.Authentication.Audiences(), b.options.Authentication.ServiceAccounts
+	core["serviceaccounts/token"] = &serviceaccount.TokenREST{
+		Issuer: b.issuer, Audiences: audiences, Get: b.stores.getters(), Extend: tokens.ExtendExpiration, Max: tokens.MaxExpiration,
+	}
 	if err := b.addConnections(core, built, cfg.Authorization.Authorizer, b.slices); err != nil {
 		return nil, err
 	}
@@ -175,7 +161,10 @@ func servedVersions(group *genericapiserver.APIGroupInfo) []schema.GroupVersion 
 // publishIssuer serves the OpenID discovery documents, by which others check our tokens.
 func (b *builtInServer) publishIssuer(server *genericapiserver.GenericAPIServer) error {
 	keysURL := "https://" + b.externalAddress + serviceaccount.KeysPath
-	documents, err := serviceaccount.NewDiscovery(b.issuer.Name(), keysURL, []crypto.PublicKey{b.key})
+	if uri := b.options.Authentication.ServiceAccounts.JWKSURI; uri != "" {
+		keysURL = uri
+	}
+	documents, err := serviceaccount.NewDiscovery(b.issuer.Name(), keysURL, b.keys)
 	if err != nil {
 		return err
 	}

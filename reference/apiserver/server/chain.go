@@ -188,7 +188,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 	hooks := webhooks{webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, nil, cfg.LoopbackClientConfig, cfg.TracerProvider), services}
 
 	builtIn := &builtInServer{options: o, client: client, shared: shared, slices: slices}
-	if err := builtIn.applyIdentity(cfg); err != nil {
+	if err := builtIn.applyIdentity(ctx, cfg); err != nil {
 		return nil, err
 	}
 	genericapiserver.AuthorizeClientBearerToken(cfg.LoopbackClientConfig, &cfg.Authentication, &cfg.Authorization)
@@ -205,7 +205,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 		return nil, fmt.Errorf("built-in resources: %w", err)
 	}
 	local := append(builtIn.groupVersions, apiextensionsv1.SchemeGroupVersion)
-	return newAggregator(*cfg, backend, shared, services, server, local, crds.Informers.Apiextensions().V1().CustomResourceDefinitions())
+	return newAggregator(*cfg, o, backend, shared, services, server, local, crds.Informers.Apiextensions().V1().CustomResourceDefinitions())
 }
 
 var protobufSerializer = protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"k8s.io/apiserver/pkg/storage/storagebackend"
+
+	"github.com/etalon-dev/etalon/reference/auth/authentication"
 )
 
 // Options configure an API server. Every file is PEM unless it says otherwise.
@@ -26,14 +28,11 @@ type Options struct {
 
 	// CertFile and KeyFile are the serving certificate and its key.
 	CertFile, KeyFile string
-	// ClientCAFile signs client certificates: CN is the user, O are the groups.
-	ClientCAFile string
-	// TokenAuthFile is a CSV file of static tokens: token,user,uid,"group1,group2". Optional.
-	TokenAuthFile string
-	// ServiceAccountKeyFile is the ECDSA private key that signs and checks ServiceAccount tokens.
-	ServiceAccountKeyFile string
-	// ServiceAccountIssuer is the tokens' issuer and default audience.
-	ServiceAccountIssuer string
+	// Authentication says by what clients are known.
+	Authentication authentication.Options
+	// ProxyClientCertFile and ProxyClientKeyFile identify this server to extension servers, as a front
+	// proxy that may name the user. Optional.
+	ProxyClientCertFile, ProxyClientKeyFile string
 
 	// KubeletCertFile and KubeletKeyFile identify this server to kubelets, KubeletCAFile checks theirs.
 	// Optional: without them logs, exec, attach, port-forward and node proxy do not work.
@@ -51,12 +50,12 @@ type Options struct {
 // DefaultOptions are the defaults of `etalon apiserver`.
 func DefaultOptions() Options {
 	return Options{
-		Listen:               []string{"127.0.0.1:6443"},
-		EtcdDir:              "etcd",
-		Fsync:                true,
-		ServiceAccountIssuer: "https://kubernetes.default.svc.cluster.local",
-		ServiceCIDR:          "10.96.0.0/12",
-		NodePortRange:        "30000-32767",
+		Listen:         []string{"127.0.0.1:6443"},
+		EtcdDir:        "etcd",
+		Fsync:          true,
+		Authentication: authentication.Default(),
+		ServiceCIDR:    "10.96.0.0/12",
+		NodePortRange:  "30000-32767",
 	}
 }
 
@@ -81,7 +80,6 @@ func (o Options) nodePorts() (low, high int, err error) {
 func (o Options) validate() error {
 	for flag, value := range map[string]string{
 		"--tls-cert-file": o.CertFile, "--tls-private-key-file": o.KeyFile,
-		"--client-ca-file": o.ClientCAFile, "--service-account-key-file": o.ServiceAccountKeyFile,
 	} {
 		if value == "" {
 			return fmt.Errorf("%s is required", flag)
@@ -90,5 +88,8 @@ func (o Options) validate() error {
 	if len(o.Listen) == 0 {
 		return fmt.Errorf("--listen is required")
 	}
-	return nil
+	if (o.ProxyClientCertFile == "") != (o.ProxyClientKeyFile == "") {
+		return fmt.Errorf("--proxy-client-cert-file and --proxy-client-key-file come together")
+	}
+	return o.Authentication.Validate()
 }

@@ -2,6 +2,7 @@ package serviceaccount
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/utils/ptr"
 )
 
@@ -27,6 +29,10 @@ type TokenREST struct {
 	Issuer *Issuer
 	// Audiences are the API server's own: what a token is for that names no audience.
 	Audiences []string
+	// Extend lets the tokens that the kubelet mounts live for a year.
+	Extend bool
+	// Max cuts what is asked for; 0 is no limit.
+	Max time.Duration
 	// Get should read the store itself: a token must not be bound to what is gone.
 	Get Getters
 
@@ -78,7 +84,7 @@ func (r *TokenREST) Create(ctx context.Context, name string, obj runtime.Object,
 	if err != nil {
 		return nil, err
 	}
-	asked := time.Duration(*req.Spec.ExpirationSeconds) * time.Second
+	asked := r.shorten(ctx, req)
 	lifetime, warnAfter := r.lifetime(asked, req.Spec.Audiences, bound)
 	public, private := newClaims(r.Issuer.name, sa, bound, req.Spec.Audiences, now, lifetime, warnAfter)
 	token, err := r.Issuer.sign(public, private)
@@ -110,10 +116,19 @@ func (r *TokenREST) setDefaults(req *authenticationv1.TokenRequest, sa *corev1.S
 	}
 }
 
+// shorten is the time that is asked for, cut to Max, of which the client is told.
+func (r *TokenREST) shorten(ctx context.Context, req *authenticationv1.TokenRequest) time.Duration {
+	if most := int64(r.Max / time.Second); most > 0 && *req.Spec.ExpirationSeconds > most {
+		warning.AddWarning(ctx, "", fmt.Sprintf("requested expiration of %d seconds shortened to %d seconds", *req.Spec.ExpirationSeconds, most))
+		req.Spec.ExpirationSeconds = &most
+	}
+	return time.Duration(*req.Spec.ExpirationSeconds) * time.Second
+}
+
 // lifetime extends the tokens that the kubelet mounts for talking to the API server.
 func (r *TokenREST) lifetime(asked time.Duration, audiences []string, b Binding) (lifetime, warnAfter time.Duration) {
 	foreign := func(a string) bool { return !slices.Contains(r.Audiences, a) }
-	if b.Pod != nil && asked == mountedLifetime && !slices.ContainsFunc(audiences, foreign) {
+	if r.Extend && b.Pod != nil && asked == mountedLifetime && !slices.ContainsFunc(audiences, foreign) {
 		return extendedLifetime, asked
 	}
 	return asked, 0

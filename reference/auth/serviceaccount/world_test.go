@@ -74,7 +74,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.rest = &TokenREST{Issuer: issuer, Audiences: []string{issuerName}, Get: get, now: func() time.Time { return w.now }}
+	w.rest = &TokenREST{Extend: true, Issuer: issuer, Audiences: []string{issuerName}, Get: get, now: func() time.Time { return w.now }}
 	if w.auth, err = NewAuthenticator([]string{issuerName}, []crypto.PublicKey{key.Public()}, []string{issuerName}, get); err != nil {
 		t.Fatal(err)
 	}

@@ -48,10 +48,16 @@ type Subject struct {
 }
 
 // Open reads the authority kept in dir (ca.crt and ca.key), or makes it.
-func Open(dir, name string) (*Authority, error) {
-	pair, err := load(dir, "ca")
+func Open(dir, name string) (*Authority, error) { return open(dir, "ca", name) }
+
+// OpenFrontProxy is Open for the authority of front proxies (front-proxy-ca.crt and .key): who has a
+// certificate of it may speak in the name of any user, and so it is one of its own.
+func OpenFrontProxy(dir, name string) (*Authority, error) { return open(dir, "front-proxy-ca", name) }
+
+func open(dir, file, name string) (*Authority, error) {
+	pair, err := load(dir, file)
 	if errors.Is(err, os.ErrNotExist) {
-		return create(dir, name)
+		return create(dir, file, name)
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func Open(dir, name string) (*Authority, error) {
 	return parse(pair)
 }
 
-func create(dir, name string) (*Authority, error) {
+func create(dir, file, name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -78,7 +84,7 @@ func create(dir, name string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := save(dir, "ca", pair); err != nil {
+	if err := save(dir, file, pair); err != nil {
 		return nil, err
 	}
 	return parse(pair)
