@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/auth/authentication"
 	"github.com/etalon-dev/etalon/reference/auth/bootstraptoken"
+	"github.com/etalon-dev/etalon/reference/auth/clustertrust"
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 )
 
@@ -60,4 +61,12 @@ func (b *builtInServer) ownTokens(o *authentication.Options, keys []crypto.Publi
 		ServiceAccounts: []authenticator.Token{bound},
 		Bootstrap:       bootstraptoken.New(get.Secret),
 	}, nil
+}
+
+// publishTrust tells extension servers by what to know clients and this server. Readiness does not
+// wait for it.
+func (b *builtInServer) publishTrust(hook genericapiserver.PostStartHookContext) error {
+	trust := clustertrust.Trust{ClientCA: b.authentication.ClientCA, RequestHeader: b.authentication.RequestHeader}
+	go clustertrust.Publish(hook, b.client, trust)
+	return nil
 }

@@ -32,6 +32,7 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 		return func(h genericapiserver.PostStartHookContext) error { return insist(h, b.client, ensure) }
 	}
 	return map[string]genericapiserver.PostStartHookFunc{
+		"start-cluster-authentication-info-controller": b.publishTrust,
 		"start-system-namespaces-controller":           hook(ensureNamespaces),
 		"bootstrap-controller":                         hook(b.ensureKubernetesService),
 		"rbac/bootstrap-roles":                         hook(b.ensurePolicy),

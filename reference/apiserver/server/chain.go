@@ -182,9 +182,9 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 	if err != nil {
 		return nil, err
 	}
-	// Webhooks and extension servers are pods; this server reaches pods, not cluster IPs.
+	lister := shared.Core().V1().Services().Lister()
 	services := aggregatorapiserver.NewLoopbackServiceResolver(
-		aggregatorapiserver.NewEndpointServiceResolver(shared.Core().V1().Services().Lister(), slices), loopbackURL(cfg))
+		services{lister, aggregatorapiserver.NewEndpointServiceResolver(lister, slices)}, loopbackURL(cfg))
 	hooks := webhooks{webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, nil, cfg.LoopbackClientConfig, cfg.TracerProvider), services}
 
 	builtIn := &builtInServer{options: o, client: client, shared: shared, slices: slices}
