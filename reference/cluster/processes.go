@@ -42,7 +42,7 @@ func (c *Cluster) controlPlane() []spec.Process {
 		"--requestheader-client-ca-file", pki("front-proxy-ca.crt"), "--requestheader-allowed-names", frontProxyClient,
 		"--requestheader-username-headers", "X-Remote-User", "--requestheader-uid-headers", "X-Remote-Uid",
 		"--requestheader-group-headers", "X-Remote-Group", "--requestheader-extra-headers-prefix", "X-Remote-Extra-",
-		"--proxy-client-cert-file", pki(frontProxyClient+".crt"), "--proxy-client-key-file", pki(frontProxyClient+".key"),
+		"--proxy-client-cert-file", pki(frontProxyClient + ".crt"), "--proxy-client-key-file", pki(frontProxyClient + ".key"),
 		"--enable-bootstrap-token-auth",
 		"--service-cluster-ip-range", network.Services.String(), "--service-node-port-range", "30000-32767",
 	}
