@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
 	mutatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
 	validatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 
@@ -44,7 +45,7 @@ var all = []plugin{
 	{mutatingwebhook.PluginName, on, nil},
 	{validatingpolicy.PluginName, on, nil},
 	{validatingwebhook.PluginName, on, nil},
-	// ResourceQuota
+	{resourcequota.PluginName, on, resourcequota.Register},
 }
 
 // Order names every plugin, in the order in which they see a request.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
@@ -17,6 +19,7 @@ import (
 
 	etalonadmission "github.com/etalon-dev/etalon/reference/admission"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
+	"github.com/etalon-dev/etalon/reference/quota"
 )
 
 // Admission chooses and configures the admission plugins.
@@ -51,7 +54,7 @@ func applyAdmission(cfg *genericapiserver.Config, client kubernetes.Interface, s
 		return err
 	}
 	return o.ApplyTo(cfg, shared, client, dynamicClient, utilfeature.DefaultFeatureGate, cfg.EffectiveVersion,
-		hooks, schemas{definitions, client})
+		hooks, schemas{definitions, client}, quotas{})
 }
 
 // webhooks tells plugins how to reach and how to authenticate to webhooks.
@@ -63,6 +66,16 @@ type webhooks struct {
 // Initialize implements admission.PluginInitializer.
 func (w webhooks) Initialize(plugin admission.Interface) {
 	webhookinit.NewPluginInitializer(w.auth, w.services).Initialize(plugin)
+}
+
+// quotas tells the ResourceQuota plugin what each kind of object uses.
+type quotas struct{}
+
+// Initialize implements admission.PluginInitializer.
+func (quotas) Initialize(plugin admission.Interface) {
+	if wants, ok := plugin.(initializer.WantsQuotaConfiguration); ok {
+		wants.SetQuotaConfiguration(quota.Configuration(nil, time.Now))
+	}
 }
 
 // schemas tells CEL plugins the schema of every kind, built-in or custom.
