@@ -80,6 +80,26 @@ func fileKeyRef(p *field.Path, r *corev1.FileKeySelector) field.ErrorList {
 	return append(errs, volumeFilePath(p.Child("path"), r.Path)...)
 }
 
+// fileKeyVolumes: a file of variables is written by an init container to an empty directory.
+func fileKeyVolumes(p *field.Path, s *corev1.PodSpec, volumes map[string]*corev1.VolumeSource) (errs field.ErrorList) {
+	eachContainer(p, s, func(at *field.Path, c *corev1.Container) {
+		for i := range c.Env {
+			from := c.Env[i].ValueFrom
+			if from == nil || from.FileKeyRef == nil || from.FileKeyRef.VolumeName == "" {
+				continue
+			}
+			name, path := from.FileKeyRef.VolumeName, at.Child("env").Index(i).Child("valueFrom", "fileKeyRef", "volumeName")
+			switch source, ok := volumes[name]; {
+			case !ok:
+				errs = append(errs, field.NotFound(path, name))
+			case source.EmptyDir == nil:
+				errs = append(errs, field.Invalid(path, name, "referenced volume must be of type emptyDir"))
+			}
+		}
+	})
+	return errs
+}
+
 func envFrom(p *field.Path, sources []corev1.EnvFromSource) (errs field.ErrorList) {
 	for i, s := range sources {
 		at := p.Index(i)

@@ -1,9 +1,10 @@
 package validation
 
 import (
-	"fmt"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -22,6 +23,7 @@ func Pod(pod *corev1.Pod) field.ErrorList {
 func podMetaAndSpec(pod *corev1.Pod) field.ErrorList {
 	errs := newMeta(&pod.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, mirrorPod(pod)...)
+	errs = append(errs, podAnnotations(metadataPath.Child("annotations"), pod.Annotations)...)
 	return append(errs, podSpec(specPath, &pod.Spec, true)...)
 }
 
@@ -34,27 +36,61 @@ func mirrorPod(pod *corev1.Pod) field.ErrorList {
 	return nil
 }
 
+// podAnnotations checks the annotations that mean something to Kubernetes.
+func podAnnotations(p *field.Path, annotations map[string]string) field.ErrorList {
+	cost, ok := annotations[corev1.PodDeletionCost]
+	if !ok {
+		return nil
+	}
+	// The leading zeros and the sign that ParseInt also takes are refused.
+	n, err := strconv.ParseInt(cost, 10, 32)
+	if err != nil || strconv.FormatInt(n, 10) != cost {
+		return field.ErrorList{field.Invalid(p.Key(corev1.PodDeletionCost), cost, "must be a 32bit integer")}
+	}
+	return nil
+}
+
 // podIPs may hold one address of each family.
 func podIPs(pod *corev1.Pod) field.ErrorList {
 	list := make([]string, len(pod.Status.PodIPs))
 	for i := range pod.Status.PodIPs {
 		list[i] = pod.Status.PodIPs[i].IP
 	}
-	errs := dualStack(statusPath.Child("podIPs"), list, "podIPs")
-	list = make([]string, len(pod.Status.HostIPs))
-	for i := range pod.Status.HostIPs {
-		list[i] = pod.Status.HostIPs[i].IP
+	p := statusPath.Child("podIPs")
+	errs := dualStack(p, list)
+	seen := sets.New[string]()
+	for i, ip := range list {
+		if seen.Has(ip) {
+			errs = append(errs, field.Duplicate(p.Index(i), pod.Status.PodIPs[i]))
+		}
+		seen.Insert(ip)
 	}
-	return append(errs, dualStack(statusPath.Child("hostIPs"), list, "hostIPs")...)
+	return append(errs, hostIPs(&pod.Status)...)
+}
+
+// hostIPs begin with the address that clients know that predate the list.
+func hostIPs(s *corev1.PodStatus) (errs field.ErrorList) {
+	if len(s.HostIPs) == 0 {
+		return nil
+	}
+	list := make([]string, len(s.HostIPs))
+	for i := range s.HostIPs {
+		list[i] = s.HostIPs[i].IP
+	}
+	p := statusPath.Child("hostIPs")
+	if s.HostIP != list[0] {
+		errs = append(errs, field.Invalid(p.Index(0).Child("ip"), list[0], "must be equal to `hostIP`"))
+	}
+	return append(errs, dualStack(p, list)...)
 }
 
 // dualStack wants valid addresses, at most one of each family.
-func dualStack(p *field.Path, list []string, what string) (errs field.ErrorList) {
+func dualStack(p *field.Path, list []string) (errs field.ErrorList) {
 	for i, s := range list {
 		errs = append(errs, ipAddress(p.Index(i), s)...)
 	}
 	if len(list) > 1 && (len(list) > 2 || isIPv6(list[0]) == isIPv6(list[1])) {
-		errs = append(errs, field.Invalid(p, list, fmt.Sprintf("may specify no more than one %s for each IP family", what)))
+		errs = append(errs, field.Invalid(p, list, "may specify no more than one IP for each IP family"))
 	}
 	return errs
 }

@@ -202,7 +202,7 @@ status:
 		}, `status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state`},
 		{"node", func(p *corev1.Pod) { p.Spec.NodeName = "node-2" }, `status.nodeName: Forbidden: may not be changed directly`},
 		{"two addresses of a family", func(p *corev1.Pod) { p.Status.PodIPs = []corev1.PodIP{{IP: "1.1.1.1"}, {IP: "1.1.1.2"}} },
-			`status.podIPs: Invalid value: ["1.1.1.1","1.1.1.2"]: may specify no more than one podIPs for each IP family`},
+			`status.podIPs: Invalid value: ["1.1.1.1","1.1.1.2"]: may specify no more than one IP for each IP family`},
 		{"qos", func(p *corev1.Pod) { p.Status.QOSClass = "Guaranteed" }, `status.qosClass: Invalid value: "Guaranteed": field is immutable`},
 	})
 }

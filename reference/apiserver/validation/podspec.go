@@ -18,7 +18,7 @@ func podSpec(p *field.Path, s *corev1.PodSpec, isPod bool) field.ErrorList {
 	errs = append(errs, c.containers(p.Child("containers"))...)
 	errs = append(errs, c.initContainers(p.Child("initContainers"))...)
 	errs = append(errs, c.ephemeralContainers(p.Child("ephemeralContainers"))...)
-	errs = append(errs, podResources(p.Child("resources"), s.Resources)...)
+	errs = append(errs, podResources(p, s)...)
 	if s.HostNetwork {
 		errs = append(errs, hostNetworkPorts(p.Child("containers"), s.Containers, isPod)...)
 		errs = append(errs, hostNetworkPorts(p.Child("initContainers"), s.InitContainers, isPod)...)
@@ -43,10 +43,9 @@ func podSpec(p *field.Path, s *corev1.PodSpec, isPod bool) field.ErrorList {
 	errs = append(errs, hostAliases(p.Child("hostAliases"), s.HostAliases)...)
 	errs = append(errs, oneOfPtr(p.Child("preemptionPolicy"), s.PreemptionPolicy, corev1.PreemptLowerPriority, corev1.PreemptNever)...)
 	errs = append(errs, overhead(p.Child("overhead"), s.Overhead)...)
-	if s.OS != nil {
-		errs = append(errs, oneOf(p.Child("os", "name"), s.OS.Name, corev1.Linux, corev1.Windows)...)
-	}
-	return errs
+	errs = append(errs, hostProcess(p, s)...)
+	errs = append(errs, fileKeyVolumes(p, s, sources)...)
+	return append(errs, podOS(p, s)...)
 }
 
 // podNames checks the references by name and what the pod calls itself.
@@ -95,12 +94,12 @@ func hostUsers(p *field.Path, s *corev1.PodSpec) (errs field.ErrorList) {
 	}
 	forbid := func(set bool, name string) {
 		if set {
-			errs = append(errs, field.Forbidden(p.Child("hostUsers"), "when `hostUsers` is false, `"+name+"` cannot be set to true"))
+			errs = append(errs, field.Forbidden(p.Child(name), "when `hostUsers` is false"))
 		}
 	}
 	forbid(s.HostNetwork, "hostNetwork")
-	forbid(s.HostPID, "hostPID")
-	forbid(s.HostIPC, "hostIPC")
+	forbid(s.HostPID, "HostPID")
+	forbid(s.HostIPC, "HostIPC")
 	for i := range s.Containers {
 		if len(s.Containers[i].VolumeDevices) > 0 {
 			errs = append(errs, field.Forbidden(p.Child("containers").Index(i).Child("volumeDevices"), "when `hostUsers` is false, `volumeDevices` cannot be used"))

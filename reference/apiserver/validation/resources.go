@@ -92,13 +92,10 @@ func quantity(p *field.Path, name corev1.ResourceName, q resource.Quantity) (err
 // hugePages must be a whole number of pages; the size of a page is in the resource's name.
 func hugePages(p *field.Path, name corev1.ResourceName, q resource.Quantity) field.ErrorList {
 	size, err := resource.ParseQuantity(strings.TrimPrefix(string(name), corev1.ResourceHugePagesPrefix))
-	if err != nil || size.Sign() <= 0 {
-		return field.ErrorList{field.Invalid(p, string(name), "must name a page size, such as hugepages-2Mi")}
+	if err == nil && size.Sign() > 0 && size.MilliValue()%1000 == 0 && q.Value()%size.Value() == 0 {
+		return nil
 	}
-	if size.Value() == 0 || q.Value()%size.Value() != 0 {
-		return field.ErrorList{field.Invalid(p, q.String(), fmt.Sprintf("%s is not positive integer multiple of %s", q.String(), size.String()))}
-	}
-	return nil
+	return field.ErrorList{field.Invalid(p, q.String(), fmt.Sprintf("%s is not positive integer multiple of %s", q.String(), name))}
 }
 
 // resourceNames returns the names of a list in a fixed order.
@@ -150,23 +147,38 @@ func resourceRequirements(p *field.Path, r *corev1.ResourceRequirements, claims 
 	return append(errs, resourceClaimNames(p.Child("claims"), r.Claims, claims)...)
 }
 
+// resourceClaimNames checks the claims that a container uses: of a claim either all requests or
+// each at most once.
 func resourceClaimNames(p *field.Path, claims []corev1.ResourceClaim, known sets.Set[string]) (errs field.ErrorList) {
-	names := sets.New[string]()
+	seen := sets.New[string]()
 	for i, c := range claims {
-		at := p.Index(i).Child("name")
+		at := p.Index(i)
+		if c.Name == "" {
+			errs = append(errs, field.Required(at, ""))
+			continue
+		}
 		key := c.Name
 		if c.Request != "" {
+			errs = append(errs, dnsLabel(at.Child("request"), c.Request)...)
 			key += "/" + c.Request
 		}
 		switch {
-		case c.Name == "":
-			errs = append(errs, field.Required(at, ""))
-		case names.Has(key) || names.Has(c.Name):
-			errs = append(errs, field.Duplicate(p.Index(i), key))
-		case !known.Has(c.Name):
-			errs = append(errs, field.NotFound(at, c.Name))
+		case seen.Has(c.Name):
+			errs = append(errs, field.Duplicate(at, c.Name))
+		case seen.Has(key):
+			errs = append(errs, field.Duplicate(at, key))
 		}
-		names.Insert(key)
+		seen.Insert(key)
+		if !known.Has(c.Name) {
+			missing := field.NotFound(at, c.Name)
+			missing.Detail = "must be one of the names in pod.spec.resourceClaims"
+			if known.Len() == 0 {
+				missing.Detail += " which is empty"
+			} else {
+				missing.Detail += ": " + strings.Join(sets.List(known), ", ")
+			}
+			errs = append(errs, missing)
+		}
 	}
 	return errs
 }
@@ -190,28 +202,4 @@ func resizePolicy(p *field.Path, policies []corev1.ContainerResizePolicy, restar
 // overhead is what a runtime needs for a pod beside its containers.
 func overhead(p *field.Path, l corev1.ResourceList) field.ErrorList {
 	return resourceRequirements(p, &corev1.ResourceRequirements{Limits: l}, nil)
-}
-
-// podResources checks pod-level resources: only CPU, memory and huge pages, and no claims.
-func podResources(p *field.Path, r *corev1.ResourceRequirements) (errs field.ErrorList) {
-	if r == nil {
-		return nil
-	}
-	if len(r.Claims) > 0 {
-		errs = append(errs, field.Forbidden(p.Child("claims"), "claims may not be set for Resources at pod-level"))
-	}
-	supported := func(p *field.Path, l corev1.ResourceList) {
-		for _, name := range resourceNames(l) {
-			if name != corev1.ResourceCPU && name != corev1.ResourceMemory && !isHugePages(name) {
-				errs = append(errs, field.NotSupported(p.Key(string(name)), name,
-					[]corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceHugePagesPrefix, corev1.ResourceMemory}))
-			}
-		}
-	}
-	supported(p.Child("limits"), r.Limits)
-	supported(p.Child("requests"), r.Requests)
-	if len(errs) > 0 {
-		return errs
-	}
-	return resourceRequirements(p, &corev1.ResourceRequirements{Limits: r.Limits, Requests: r.Requests}, nil)
 }

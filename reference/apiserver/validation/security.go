@@ -39,6 +39,7 @@ func securityContext(p *field.Path, c *corev1.SecurityContext, spec *corev1.PodS
 		errs = append(errs, field.Invalid(p.Child("procMount"), c.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
 	}
 	errs = append(errs, seccompProfile(p.Child("seccompProfile"), c.SeccompProfile)...)
+	errs = append(errs, windowsOptions(p.Child("windowsOptions"), c.WindowsOptions)...)
 	errs = append(errs, appArmorProfile(p.Child("appArmorProfile"), c.AppArmorProfile)...)
 	if isFalse(c.AllowPrivilegeEscalation) {
 		if isTrue(c.Privileged) {
@@ -127,6 +128,7 @@ func podSecurityContext(p *field.Path, c *corev1.PodSecurityContext, spec *corev
 	errs = append(errs, oneOfPtr(p.Child("seLinuxChangePolicy"), c.SELinuxChangePolicy,
 		corev1.SELinuxChangePolicyMountOption, corev1.SELinuxChangePolicyRecursive)...)
 	errs = append(errs, seccompProfile(p.Child("seccompProfile"), c.SeccompProfile)...)
+	errs = append(errs, windowsOptions(p.Child("windowsOptions"), c.WindowsOptions)...)
 	return append(errs, appArmorProfile(p.Child("appArmorProfile"), c.AppArmorProfile)...)
 }
 

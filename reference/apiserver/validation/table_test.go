@@ -87,3 +87,27 @@ func expect(t *testing.T, errs field.ErrorList, want string) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// manifests checks whole objects against a rule for new ones: a manifest, and what is to be said of it.
+func manifests[T any, P object[T]](t *testing.T, validate func(*T) field.ErrorList, pairs [][2]string) {
+	t.Helper()
+	for _, pair := range pairs {
+		t.Run("", func(t *testing.T) {
+			errs := validate(read[T, P](t, pair[0]))
+			expect(t, errs, pair[1])
+			if t.Failed() {
+				t.Log(pair[0])
+			}
+		})
+	}
+}
+
+// podOf is a pod with one container and more fields of the spec.
+func podOf(spec string) string {
+	return "{metadata: {name: web, namespace: default}, spec: {" + spec + ", containers: [{name: c, image: i}]}}"
+}
+
+// podWith is a pod whose container has more fields.
+func podWith(container string) string {
+	return "{metadata: {name: web, namespace: default}, spec: {containers: [{name: c, image: i, " + container + "}]}}"
+}
