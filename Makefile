@@ -105,6 +105,8 @@ generate:
 		k8s.io/apimachinery/pkg/apis/meta/v1 k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/version \
 		k8s.io/apimachinery/pkg/api/resource k8s.io/apimachinery/pkg/util/intstr $(API_GROUPS:%=k8s.io/api/%) \
 		k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1 k8s.io/kube-aggregator/pkg/apis/apiregistration/v1
+	$(GO) tool deepcopy-gen --output-file zz_generated.deepcopy.go --go-header-file $(OPENAPI)/header.txt \
+		./fixtures/operator/api/v1 ./fixtures/operator/api/v1beta1
 
 clean:
 	rm -rf $(BIN) report

@@ -281,6 +281,7 @@ tool (
 	github.com/onsi/ginkgo/v2/ginkgo
 	github.com/opencontainers/runc
 	honnef.co/go/tools/cmd/staticcheck
+	k8s.io/code-generator/cmd/deepcopy-gen
 	k8s.io/code-generator/cmd/defaulter-gen
 	k8s.io/code-generator/cmd/validation-gen
 	k8s.io/kube-openapi/cmd/openapi-gen
