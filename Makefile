@@ -92,7 +92,7 @@ lint:
 # The OpenAPI definitions of the published types, and the validation that they declare in their tags.
 API_GROUPS := admission/v1 admissionregistration/v1 apidiscovery/v2 apps/v1 authentication/v1 authorization/v1 \
 	autoscaling/v1 autoscaling/v2 batch/v1 certificates/v1 coordination/v1 core/v1 discovery/v1 events/v1 flowcontrol/v1 \
-	networking/v1 node/v1 policy/v1 rbac/v1 resource/v1 scheduling/v1 scheduling/v1alpha3 scheduling/v1beta1 storage/v1
+	networking/v1 node/v1 policy/v1 rbac/v1 resource/v1 scheduling/v1 scheduling/v1alpha3 scheduling/v1beta1 storage/v1 storagemigration/v1
 OPENAPI := reference/apiserver/openapi
 DECLARED := reference/apiserver/validation/declared
 READ_ONLY := k8s.io/apimachinery/pkg/api/resource k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/types \

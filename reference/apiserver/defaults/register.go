@@ -18,6 +18,7 @@ func Register(s *runtime.Scheme) {
 	registerCertificates(s)
 	registerAdmission(s)
 	registerFlowcontrol(s)
+	registerResource(s)
 }
 
 // object is the pointer type of an API object whose struct is T.

@@ -23,8 +23,10 @@ import (
 	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	storagemigrationv1 "k8s.io/api/storagemigration/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apigeneric "k8s.io/apiserver/pkg/registry/generic"
@@ -46,8 +48,10 @@ import (
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/node"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/policy"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/rbac"
+	"github.com/etalon-dev/etalon/reference/apiserver/registry/resource"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/scheduling"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/storage"
+	"github.com/etalon-dev/etalon/reference/apiserver/registry/storagemigration"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
 )
 
@@ -113,6 +117,9 @@ func Groups(cfg Config) (*Built, error) {
 			group(b.resources(&admissionregistration.ValidatingWebhookConfigurations, &admissionregistration.MutatingWebhookConfigurations,
 				&admissionregistration.ValidatingAdmissionPolicies, &admissionregistration.ValidatingAdmissionPolicyBindings,
 				&admissionregistration.MutatingAdmissionPolicies, &admissionregistration.MutatingAdmissionPolicyBindings), admissionregistrationv1.SchemeGroupVersion),
+			group(b.resources(&resource.DeviceClasses, &resource.ResourceClaims, &resource.ResourceClaimTemplates, &resource.ResourceSlices,
+				&resource.DeviceTaintRules), resourcev1.SchemeGroupVersion),
+			group(b.resources(&storagemigration.StorageVersionMigrations), storagemigrationv1.SchemeGroupVersion),
 			group(b.resources(&flowcontrol.FlowSchemas, &flowcontrol.PriorityLevelConfigurations), flowcontrolv1.SchemeGroupVersion),
 		},
 		Pods: basics.REST("pods"), Nodes: basics.REST("nodes"), Namespaces: basics.REST("namespaces"),

@@ -9,6 +9,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -38,6 +39,11 @@ var fieldLabels = map[schema.GroupVersionKind][]string{
 	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"):                        {"status.replicas"},
 	batchv1.SchemeGroupVersion.WithKind("Job"):                              {"status.successful"},
 	certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"): {"spec.signerName"},
+	certificatesv1.SchemeGroupVersion.WithKind("ClusterTrustBundle"):        {"spec.signerName"},
+	certificatesv1.SchemeGroupVersion.WithKind("PodCertificateRequest"):     {"spec.signerName", "spec.podName", "spec.nodeName"},
+	resourcev1.SchemeGroupVersion.WithKind("ResourceSlice"): {
+		resourcev1.ResourceSliceSelectorNodeName, resourcev1.ResourceSliceSelectorDriver, resourcev1.ResourceSliceSelectorPoolName,
+	},
 }
 
 // eventFields gives events.k8s.io's names their names in the stored core event.

@@ -134,7 +134,7 @@ func unchanged(p *field.Path, value, old any) field.ErrorList {
 
 func equal(a, b any) bool { return apiequality.Semantic.DeepEqual(a, b) }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // lowerSubdomain is a DNS subdomain in which case does not matter.
 func lowerSubdomain(p *field.Path, s string) field.ErrorList {

@@ -16,5 +16,5 @@ func Install(getter apigeneric.RESTOptionsGetter) (map[string]rest.Storage, erro
 		return nil, err
 	}
 	m[r.Plural+"/approval"] = generic.NewSubresource(requests.Store, r.UpdateStrategy(approval))
-	return m, nil
+	return m, generic.Install(m, getter, &ClusterTrustBundles, &PodCertificateRequests)
 }
