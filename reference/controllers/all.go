@@ -23,6 +23,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
 	"github.com/etalon-dev/etalon/reference/controllers/rootca"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
+	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 	"github.com/etalon-dev/etalon/reference/controllers/tainteviction"
 )
 
@@ -87,6 +88,9 @@ var registered = []struct {
 	{"pod-garbage-collector-controller", 1, func(e *env) runner {
 		return podgc.New(e.client, e.shared, e.TerminatedPodGCThreshold, podgc.DefaultQuarantine)
 	}},
+	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
+	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
+	{storageprotection.ClassesName, 1, func(e *env) runner { return storageprotection.Classes(e.client, e.shared) }},
 }
 
 // Names returns the names of all controllers.
