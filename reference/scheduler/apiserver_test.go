@@ -14,13 +14,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
+	"github.com/etalon-dev/etalon/reference/admission/taintnodesbycondition"
 	"github.com/etalon-dev/etalon/reference/apiserver/apiservertest"
+	"github.com/etalon-dev/etalon/reference/apiserver/server"
 )
 
 // TestWithAPIServer runs the scheduler as it is deployed, with leader election and as its own
 // user, against a real API server.
 func TestWithAPIServer(t *testing.T) {
-	server := apiservertest.New(t)
+	// No controller is here to take new nodes' taint away.
+	server := apiservertest.New(t, func(o *server.Options) { o.Admission.Disable = []string{taintnodesbycondition.PluginName} })
 	client, err := kubernetes.NewForConfig(clientConfig(server.Config))
 	if err != nil {
 		t.Fatal(err)
