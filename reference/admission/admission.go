@@ -13,10 +13,17 @@ import (
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 
+	"github.com/etalon-dev/etalon/reference/admission/defaultingressclass"
+	"github.com/etalon-dev/etalon/reference/admission/defaultstorageclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaulttolerationseconds"
 	"github.com/etalon-dev/etalon/reference/admission/limitranger"
+	"github.com/etalon-dev/etalon/reference/admission/persistentvolumeclaimresize"
+	"github.com/etalon-dev/etalon/reference/admission/podsecurity"
 	"github.com/etalon-dev/etalon/reference/admission/priority"
+	"github.com/etalon-dev/etalon/reference/admission/runtimeclass"
 	"github.com/etalon-dev/etalon/reference/admission/serviceaccount"
+	"github.com/etalon-dev/etalon/reference/admission/storageobjectinuseprotection"
+	"github.com/etalon-dev/etalon/reference/admission/taintnodesbycondition"
 )
 
 // plugin is one line of the list below.
@@ -39,8 +46,15 @@ var all = []plugin{
 	{limitranger.PluginName, on, limitranger.Register},
 	{serviceaccount.PluginName, on, serviceaccount.Register},
 	// NodeRestriction
+	{taintnodesbycondition.PluginName, on, taintnodesbycondition.Register},
+	{podsecurity.PluginName, on, podsecurity.Register},
 	{priority.PluginName, on, priority.Register},
 	{defaulttolerationseconds.PluginName, on, defaulttolerationseconds.Register},
+	{storageobjectinuseprotection.PluginName, on, storageobjectinuseprotection.Register},
+	{persistentvolumeclaimresize.PluginName, on, persistentvolumeclaimresize.Register},
+	{runtimeclass.PluginName, on, runtimeclass.Register},
+	{defaultstorageclass.PluginName, on, defaultstorageclass.Register},
+	{defaultingressclass.PluginName, on, defaultingressclass.Register},
 	{mutatingpolicy.PluginName, on, nil},
 	{mutatingwebhook.PluginName, on, nil},
 	{validatingpolicy.PluginName, on, nil},
