@@ -13,12 +13,17 @@ import (
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 
+	"github.com/etalon-dev/etalon/reference/admission/certificateapproval"
+	"github.com/etalon-dev/etalon/reference/admission/certificatesigning"
+	"github.com/etalon-dev/etalon/reference/admission/certificatesubjectrestriction"
+	"github.com/etalon-dev/etalon/reference/admission/clustertrustbundleattest"
 	"github.com/etalon-dev/etalon/reference/admission/defaultingressclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaultstorageclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaulttolerationseconds"
 	"github.com/etalon-dev/etalon/reference/admission/limitranger"
 	"github.com/etalon-dev/etalon/reference/admission/persistentvolumeclaimresize"
 	"github.com/etalon-dev/etalon/reference/admission/podsecurity"
+	"github.com/etalon-dev/etalon/reference/admission/podtopologylabels"
 	"github.com/etalon-dev/etalon/reference/admission/priority"
 	"github.com/etalon-dev/etalon/reference/admission/runtimeclass"
 	"github.com/etalon-dev/etalon/reference/admission/serviceaccount"
@@ -53,8 +58,13 @@ var all = []plugin{
 	{storageobjectinuseprotection.PluginName, on, storageobjectinuseprotection.Register},
 	{persistentvolumeclaimresize.PluginName, on, persistentvolumeclaimresize.Register},
 	{runtimeclass.PluginName, on, runtimeclass.Register},
+	{certificateapproval.PluginName, on, certificateapproval.Register},
+	{certificatesigning.PluginName, on, certificatesigning.Register},
+	{clustertrustbundleattest.PluginName, on, clustertrustbundleattest.Register},
+	{certificatesubjectrestriction.PluginName, on, certificatesubjectrestriction.Register},
 	{defaultstorageclass.PluginName, on, defaultstorageclass.Register},
 	{defaultingressclass.PluginName, on, defaultingressclass.Register},
+	{podtopologylabels.PluginName, on, podtopologylabels.Register},
 	{mutatingpolicy.PluginName, on, nil},
 	{mutatingwebhook.PluginName, on, nil},
 	{validatingpolicy.PluginName, on, nil},
