@@ -48,8 +48,8 @@ const violations = `allowPrivilegeEscalation != false (container "c" must set se
 	`runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true), ` +
 	`seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")`
 
-// judge runs the plugin and returns its refusal and its warnings.
-func judge(t *testing.T, config string, r admissiontest.Request, have ...runtime.Object) (error, []string) {
+// judge runs the plugin and returns its warnings and its refusal.
+func judge(t *testing.T, config string, r admissiontest.Request, have ...runtime.Object) ([]string, error) {
 	t.Helper()
 	p, err := New(strings.NewReader(config))
 	if err != nil {
@@ -64,7 +64,7 @@ func judge(t *testing.T, config string, r admissiontest.Request, have ...runtime
 	}
 	w := &warnings{}
 	err = p.Validate(warning.WithWarningRecorder(context.Background(), w), r.Attributes(t), nil)
-	return err, w.texts
+	return w.texts, err
 }
 
 type warnings struct{ texts []string }
@@ -102,7 +102,7 @@ exemptions: {usernames: [root], namespaces: [free], runtimeClasses: [vm]}
 			"", "", nil},
 		"an exempt namespace": {config, namespace(), pod(privileged, func(p *corev1.Pod) { p.Namespace = "free" }), "", "", nil},
 	} {
-		err, warnings := judge(t, c.config, admissiontest.Request{Object: c.pod, Resource: "pods", User: c.user}, c.namespace)
+		warnings, err := judge(t, c.config, admissiontest.Request{Object: c.pod, Resource: "pods", User: c.user}, c.namespace)
 		if got := admissiontest.Message(err); got != c.refusal {
 			t.Errorf("%s: got %q, wanted %q", name, got, c.refusal)
 		}
@@ -118,7 +118,7 @@ exemptions: {usernames: [root], namespaces: [free], runtimeClasses: [vm]}
 func TestWorkloadsAreWarnedOf(t *testing.T) {
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "d"}}
 	deployment.Spec.Template.Spec = pod().Spec
-	err, warnings := judge(t, "", admissiontest.Request{Object: deployment, Resource: "deployments"}, namespace("enforce=restricted", "warn=restricted"))
+	warnings, err := judge(t, "", admissiontest.Request{Object: deployment, Resource: "deployments"}, namespace("enforce=restricted", "warn=restricted"))
 	if want := []string{`would violate PodSecurity "restricted:latest": ` + violations}; err != nil || !slices.Equal(warnings, want) {
 		t.Errorf("got %v and %q, wanted %q", err, warnings, want)
 	}
@@ -145,7 +145,7 @@ func TestNamespaces(t *testing.T) {
 		if c.old != nil {
 			r.Old, r.Operation = c.old, admission.Update
 		}
-		err, warnings := judge(t, "", r, c.now, pod(), second)
+		warnings, err := judge(t, "", r, c.now, pod(), second)
 		if got := admissiontest.Message(err); got != c.refusal {
 			t.Errorf("%s: got %q, wanted %q", name, got, c.refusal)
 		}
