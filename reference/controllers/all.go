@@ -25,6 +25,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 	"github.com/etalon-dev/etalon/reference/controllers/tainteviction"
+	"github.com/etalon-dev/etalon/reference/controllers/validatingadmissionpolicystatus"
 )
 
 // runner is what every controller is.
@@ -87,6 +88,9 @@ var registered = []struct {
 	}},
 	{"pod-garbage-collector-controller", 1, func(e *env) runner {
 		return podgc.New(e.client, e.shared, e.TerminatedPodGCThreshold, podgc.DefaultQuarantine)
+	}},
+	{validatingadmissionpolicystatus.Name, 1, func(e *env) runner {
+		return validatingadmissionpolicystatus.New(e.client, e.shared, validatingadmissionpolicystatus.NewChecker(e.discovery))
 	}},
 	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
 	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
