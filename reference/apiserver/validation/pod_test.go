@@ -223,10 +223,4 @@ func TestPodSubresources(t *testing.T) {
 			p.Spec.EphemeralContainers = []corev1.EphemeralContainer{d}
 		}, `spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container`},
 	})
-	updates(t, pod, validation.PodResizeUpdate, []row[corev1.Pod]{
-		{"cpu", func(p *corev1.Pod) {
-			p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("1")}
-		}, ``},
-		{"image", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "b" }, `spec: Forbidden: only cpu and memory resources are mutable`},
-	})
 }

@@ -1,14 +1,15 @@
-package core
+// Package podqos tells the quality of service of pods.
+package podqos
 
 import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// qosClass returns a pod's quality of service, from what it asks of cpu and memory
+// Class returns a pod's quality of service, from what it asks of cpu and memory
 // (docs: concepts/workloads/pods/pod-qos). Guaranteed needs limits of both on every container,
 // equal to the requests; BestEffort has neither requests nor limits. Resources of the pod as a
 // whole, if given, count instead of the containers'.
-func qosClass(spec *corev1.PodSpec) corev1.PodQOSClass {
+func Class(spec *corev1.PodSpec) corev1.PodQOSClass {
 	requests, limits := corev1.ResourceList{}, corev1.ResourceList{}
 	allLimited := true
 	count := func(r *corev1.ResourceRequirements) {
