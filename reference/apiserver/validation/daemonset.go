@@ -2,6 +2,7 @@ package validation
 
 import (
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -9,8 +10,17 @@ import (
 func DaemonSet(d *appsv1.DaemonSet) field.ErrorList {
 	s := &d.Spec
 	errs := newMeta(&d.ObjectMeta, namespaced, subdomainName)
-	errs = append(errs, workload{path: specPath, selector: s.Selector, template: &s.Template, emptyFor: "daemonset"}.selected()...)
-	errs = append(errs, keptRunning(specPath.Child("template"), &s.Template, "DaemonSet")...)
+	errs = append(errs, labelSelector(specPath.Child("selector"), s.Selector)...)
+	template := specPath.Child("template")
+	// An absent selector selects nothing, and no more is said of it; nor of one that cannot be read.
+	if selector, err := metav1.LabelSelectorAsSelector(s.Selector); err == nil {
+		errs = append(errs, templateMatches(template, &s.Template, selector)...)
+	}
+	if s.Selector != nil && len(s.Selector.MatchLabels)+len(s.Selector.MatchExpressions) == 0 {
+		errs = append(errs, field.Invalid(specPath.Child("selector"), s.Selector, "empty selector is invalid for daemonset"))
+	}
+	errs = append(errs, keptRunning("DaemonSet")(template, &s.Template)...)
+	errs = append(errs, readOnlyDisks(template.Child("spec", "volumes"), s.Template.Spec.Volumes)...)
 	errs = append(errs, nonNegative(specPath.Child("minReadySeconds"), s.MinReadySeconds)...)
 	errs = append(errs, daemonSetStrategy(specPath.Child("updateStrategy"), &s.UpdateStrategy)...)
 	return append(errs, nonNegativePtr(specPath.Child("revisionHistoryLimit"), s.RevisionHistoryLimit)...)
@@ -52,13 +62,13 @@ func DaemonSetStatusUpdate(d, old *appsv1.DaemonSet) field.ErrorList {
 	s := &d.Status
 	errs := append(updatedMeta(&d.ObjectMeta, &old.ObjectMeta), nonNegative(statusPath.Child("observedGeneration"), s.ObservedGeneration)...)
 	errs = append(errs, counts(
-		count{"currentNumberScheduled", s.CurrentNumberScheduled, -1, ""},
-		count{"numberMisscheduled", s.NumberMisscheduled, -1, ""},
-		count{"desiredNumberScheduled", s.DesiredNumberScheduled, -1, ""},
-		count{"numberReady", s.NumberReady, -1, ""},
-		count{"updatedNumberScheduled", s.UpdatedNumberScheduled, -1, ""},
-		count{"numberAvailable", s.NumberAvailable, -1, ""},
-		count{"numberUnavailable", s.NumberUnavailable, -1, ""},
+		count{"currentNumberScheduled", s.CurrentNumberScheduled},
+		count{"numberMisscheduled", s.NumberMisscheduled},
+		count{"desiredNumberScheduled", s.DesiredNumberScheduled},
+		count{"numberReady", s.NumberReady},
+		count{"updatedNumberScheduled", s.UpdatedNumberScheduled},
+		count{"numberAvailable", s.NumberAvailable},
+		count{"numberUnavailable", s.NumberUnavailable},
 	)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("collisionCount"), s.CollisionCount)...)
 	return append(errs, collisionsOnlyGrow(s.CollisionCount, old.Status.CollisionCount)...)

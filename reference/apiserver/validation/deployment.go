@@ -10,8 +10,8 @@ func Deployment(d *appsv1.Deployment) field.ErrorList {
 	s := &d.Spec
 	errs := newMeta(&d.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, replicas(specPath.Child("replicas"), s.Replicas)...)
-	errs = append(errs, workload{path: specPath, selector: s.Selector, template: &s.Template, emptyFor: "deployment"}.selected()...)
-	errs = append(errs, keptRunning(specPath.Child("template"), &s.Template, "ReplicaSet")...)
+	w := workload{specPath, s.Selector, &s.Template, "deployment", unreadableSelector}
+	errs = append(errs, w.selected(replicated(s.Replicas))...)
 	errs = append(errs, deploymentStrategy(specPath.Child("strategy"), &s.Strategy)...)
 	errs = append(errs, nonNegative(specPath.Child("minReadySeconds"), s.MinReadySeconds)...)
 	errs = append(errs, nonNegativePtr(specPath.Child("revisionHistoryLimit"), s.RevisionHistoryLimit)...)
@@ -57,28 +57,24 @@ func DeploymentUpdate(d, old *appsv1.Deployment) field.ErrorList {
 func DeploymentStatusUpdate(d, old *appsv1.Deployment) field.ErrorList {
 	s := &d.Status
 	errs := append(updatedMeta(&d.ObjectMeta, &old.ObjectMeta), nonNegative(statusPath.Child("observedGeneration"), s.ObservedGeneration)...)
-	errs = append(errs, counts(
-		count{"replicas", s.Replicas, -1, ""},
-		count{"updatedReplicas", s.UpdatedReplicas, s.Replicas, moreThanReplicas},
-		count{"readyReplicas", s.ReadyReplicas, s.Replicas, moreThanReplicas},
-		count{"availableReplicas", s.AvailableReplicas, min(s.Replicas, s.ReadyReplicas),
-			tighter(s.AvailableReplicas, s.Replicas, moreThanReplicas, moreThanReady)},
-		count{"unavailableReplicas", s.UnavailableReplicas, -1, ""},
-	)...)
+	updated, ready := count{"updatedReplicas", s.UpdatedReplicas}, count{"readyReplicas", s.ReadyReplicas}
+	available := count{"availableReplicas", s.AvailableReplicas}
+	errs = append(errs, counts(count{"replicas", s.Replicas}, updated, ready, available, count{"unavailableReplicas", s.UnavailableReplicas})...)
+	errs = append(errs, nonNegativePtr(statusPath.Child("terminatingReplicas"), s.TerminatingReplicas)...)
+	errs = append(errs, atMost(s.Replicas, moreThanReplicas, updated, ready, available)...)
+	errs = append(errs, atMost(s.ReadyReplicas, moreThanReady, available)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("collisionCount"), s.CollisionCount)...)
 	return append(errs, collisionsOnlyGrow(s.CollisionCount, old.Status.CollisionCount)...)
 }
 
 // collisionsOnlyGrow: the count makes names unique, so going back would repeat one.
 func collisionsOnlyGrow(count, old *int32) field.ErrorList {
-	p := statusPath.Child("collisionCount")
-	switch {
-	case old == nil:
+	if old == nil || count != nil && *count >= *old {
 		return nil
-	case count == nil:
-		return field.ErrorList{field.Invalid(p, count, "cannot be unset")}
-	case *count < *old:
-		return field.ErrorList{field.Invalid(p, *count, "cannot be decremented")}
 	}
-	return nil
+	n := int32(0)
+	if count != nil {
+		n = *count
+	}
+	return field.ErrorList{field.Invalid(statusPath.Child("collisionCount"), n, "cannot be decremented")}
 }

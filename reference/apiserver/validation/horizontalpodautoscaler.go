@@ -175,7 +175,7 @@ func HorizontalPodAutoscalerUpdate(h, old *autoscalingv2.HorizontalPodAutoscaler
 // HorizontalPodAutoscalerStatusUpdate checks a write to a HorizontalPodAutoscaler's status.
 func HorizontalPodAutoscalerStatusUpdate(h, old *autoscalingv2.HorizontalPodAutoscaler) field.ErrorList {
 	return append(updatedMeta(&h.ObjectMeta, &old.ObjectMeta), counts(
-		count{"currentReplicas", h.Status.CurrentReplicas, -1, ""},
-		count{"desiredReplicas", h.Status.DesiredReplicas, -1, ""},
+		count{"currentReplicas", h.Status.CurrentReplicas},
+		count{"desiredReplicas", h.Status.DesiredReplicas},
 	)...)
 }

@@ -59,9 +59,9 @@ func keepPlacement(t, old *corev1.PodTemplateSpec) {
 func JobStatusUpdate(j, old *batchv1.Job) field.ErrorList {
 	s := &j.Status
 	errs := append(updatedMeta(&j.ObjectMeta, &old.ObjectMeta), counts(
-		count{"active", s.Active, -1, ""},
-		count{"succeeded", s.Succeeded, -1, ""},
-		count{"failed", s.Failed, -1, ""},
+		count{"active", s.Active},
+		count{"succeeded", s.Succeeded},
+		count{"failed", s.Failed},
 	)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("ready"), s.Ready)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("terminating"), s.Terminating)...)

@@ -33,9 +33,9 @@ func PodDisruptionBudgetUpdate(b, old *policyv1.PodDisruptionBudget) field.Error
 // PodDisruptionBudgetStatusUpdate checks a write to a PodDisruptionBudget's status.
 func PodDisruptionBudgetStatusUpdate(b, old *policyv1.PodDisruptionBudget) field.ErrorList {
 	return append(updatedMeta(&b.ObjectMeta, &old.ObjectMeta), counts(
-		count{"disruptionsAllowed", b.Status.DisruptionsAllowed, -1, ""},
-		count{"currentHealthy", b.Status.CurrentHealthy, -1, ""},
-		count{"desiredHealthy", b.Status.DesiredHealthy, -1, ""},
-		count{"expectedPods", b.Status.ExpectedPods, -1, ""},
+		count{"disruptionsAllowed", b.Status.DisruptionsAllowed},
+		count{"currentHealthy", b.Status.CurrentHealthy},
+		count{"desiredHealthy", b.Status.DesiredHealthy},
+		count{"expectedPods", b.Status.ExpectedPods},
 	)...)
 }

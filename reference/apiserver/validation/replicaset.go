@@ -13,8 +13,8 @@ func ReplicaSet(r *appsv1.ReplicaSet) field.ErrorList {
 	errs := newMeta(&r.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, replicas(specPath.Child("replicas"), s.Replicas)...)
 	errs = append(errs, nonNegative(specPath.Child("minReadySeconds"), s.MinReadySeconds)...)
-	errs = append(errs, workload{path: specPath, selector: s.Selector, template: &s.Template, emptyFor: "deployment"}.selected()...)
-	return append(errs, keptRunning(specPath.Child("template"), &s.Template, "ReplicaSet")...)
+	w := workload{specPath, s.Selector, &s.Template, "deployment", unreadableSelector}
+	return append(errs, w.selected(replicated(s.Replicas))...)
 }
 
 // ReplicaSetUpdate checks a replacement of a ReplicaSet.
@@ -27,24 +27,15 @@ func ReplicaSetUpdate(r, old *appsv1.ReplicaSet) field.ErrorList {
 func ReplicaSetStatusUpdate(r, old *appsv1.ReplicaSet) field.ErrorList {
 	errs := append(updatedMeta(&r.ObjectMeta, &old.ObjectMeta), replicaCounts(r.Status.Replicas, r.Status.FullyLabeledReplicas,
 		r.Status.ReadyReplicas, r.Status.AvailableReplicas)...)
+	errs = append(errs, nonNegativePtr(statusPath.Child("terminatingReplicas"), r.Status.TerminatingReplicas)...)
 	return append(errs, nonNegative(statusPath.Child("observedGeneration"), r.Status.ObservedGeneration)...)
 }
 
 func replicaCounts(all, labelled, ready, available int32) field.ErrorList {
-	return counts(
-		count{"replicas", all, -1, ""},
-		count{"fullyLabeledReplicas", labelled, all, moreThanReplicas},
-		count{"readyReplicas", ready, all, moreThanReplicas},
-		count{"availableReplicas", available, min(all, ready), tighter(available, all, moreThanReplicas, moreThanReady)},
-	)
-}
-
-// tighter words the bound that value breaks, of two that it must keep.
-func tighter(value, outer int32, outerDetail, innerDetail string) string {
-	if value > outer {
-		return outerDetail
-	}
-	return innerDetail
+	l, r, a := count{"fullyLabeledReplicas", labelled}, count{"readyReplicas", ready}, count{"availableReplicas", available}
+	errs := counts(count{"replicas", all}, l, r, a)
+	errs = append(errs, atMost(all, moreThanReplicas, l, r, a)...)
+	return append(errs, atMost(ready, moreThanReady, a)...)
 }
 
 // ReplicationController checks a new ReplicationController.
@@ -61,7 +52,10 @@ func ReplicationController(r *corev1.ReplicationController) field.ErrorList {
 		return append(errs, field.Required(template, ""))
 	}
 	errs = append(errs, templateMatches(template, s.Template, k8slabels.SelectorFromSet(s.Selector))...)
-	return append(errs, keptRunning(template, s.Template, "ReplicationController")...)
+	if s.Replicas != nil && *s.Replicas > 1 {
+		errs = append(errs, readOnlyDisks(template.Child("spec", "volumes"), s.Template.Spec.Volumes)...)
+	}
+	return append(errs, keptRunning("ReplicationController")(template, s.Template)...)
 }
 
 // ReplicationControllerUpdate checks a replacement; even the selector may change.

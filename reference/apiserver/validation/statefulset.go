@@ -2,6 +2,7 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +13,20 @@ import (
 // StatefulSet checks a new StatefulSet.
 func StatefulSet(st *appsv1.StatefulSet) field.ErrorList {
 	s := &st.Spec
-	errs := newMeta(&st.ObjectMeta, namespaced, labelName)
+	errs := append(newMeta(&st.ObjectMeta, namespaced, labelName), statefulSetSpec(s, fullTemplate(s))...)
+	for i := range s.VolumeClaimTemplates {
+		errs = append(errs, claimSpec(specPath.Child("volumeClaimTemplates").Index(i).Child("spec"), &s.VolumeClaimTemplates[i].Spec)...)
+	}
+	if s.ServiceName != "" {
+		errs = append(errs, dnsLabel(specPath.Child("serviceName"), s.ServiceName)...)
+	}
+	return errs
+}
+
+// templateCheck checks the template of a StatefulSet.
+type templateCheck = func(*field.Path, *corev1.PodTemplateSpec) field.ErrorList
+
+func statefulSetSpec(s *appsv1.StatefulSetSpec, template templateCheck) (errs field.ErrorList) {
 	switch s.PodManagementPolicy {
 	case "":
 		errs = append(errs, field.Required(specPath.Child("podManagementPolicy"), ""))
@@ -24,25 +38,38 @@ func StatefulSet(st *appsv1.StatefulSet) field.ErrorList {
 	errs = append(errs, statefulSetStrategy(specPath.Child("updateStrategy"), &s.UpdateStrategy)...)
 	if r := s.PersistentVolumeClaimRetentionPolicy; r != nil {
 		p := specPath.Child("persistentVolumeClaimRetentionPolicy")
-		errs = append(errs, supportedValue(p.Child("whenDeleted"), r.WhenDeleted, appsv1.DeletePersistentVolumeClaimRetentionPolicyType, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)...)
-		errs = append(errs, supportedValue(p.Child("whenScaled"), r.WhenScaled, appsv1.DeletePersistentVolumeClaimRetentionPolicyType, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)...)
+		errs = append(errs, supportedValue(p.Child("whenDeleted"), r.WhenDeleted, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)...)
+		errs = append(errs, supportedValue(p.Child("whenScaled"), r.WhenScaled, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)...)
 	}
 	errs = append(errs, replicas(specPath.Child("replicas"), s.Replicas)...)
 	errs = append(errs, nonNegative(specPath.Child("minReadySeconds"), s.MinReadySeconds)...)
 	if s.Ordinals != nil {
 		errs = append(errs, nonNegative(specPath.Child("ordinals", "start"), s.Ordinals.Start)...)
 	}
-	errs = append(errs, nonNegativePtr(specPath.Child("revisionHistoryLimit"), s.RevisionHistoryLimit)...)
-	errs = append(errs, workload{path: specPath, selector: s.Selector, template: &s.Template, emptyFor: "statefulset"}.selected()...)
-	return append(errs, statefulSetTemplate(specPath.Child("template"), &s.Template)...)
+	// A negative revisionHistoryLimit keeps all revisions, of which there is a warning.
+	errs = append(errs, workload{specPath, s.Selector, &s.Template, "statefulset", ""}.selected(template)...)
+	return append(errs, runForEver(specPath.Child("template"), &s.Template.Spec, "StatefulSet")...)
 }
 
-// statefulSetTemplate checks no more of the pods' spec than upstream does: what is wrong with it is
-// seen when the controller makes a pod, which mounts volumes that the template does not list.
-func statefulSetTemplate(p *field.Path, t *corev1.PodTemplateSpec) field.ErrorList {
-	errs := labels(p.Child("labels"), t.Labels)
-	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, p.Child("annotations"))...)
-	return append(errs, runForEver(p, &t.Spec, "StatefulSet")...)
+// fullTemplate checks a template together with the volumes that the controller adds to each pod, one
+// for each claim that it makes, in the place of one of the same name.
+func fullTemplate(s *appsv1.StatefulSetSpec) templateCheck {
+	return func(p *field.Path, t *corev1.PodTemplateSpec) field.ErrorList {
+		whole := t.DeepCopy()
+		for i := range s.VolumeClaimTemplates {
+			name := s.VolumeClaimTemplates[i].Name
+			whole.Spec.Volumes = slices.DeleteFunc(whole.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == name })
+			whole.Spec.Volumes = append(whole.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
+			}})
+		}
+		return PodTemplateSpec(whole, p)
+	}
+}
+
+// plainTemplate checks what has always been checked of a template.
+func plainTemplate(p *field.Path, t *corev1.PodTemplateSpec) field.ErrorList {
+	return append(labels(p.Child("labels"), t.Labels), apivalidation.ValidateAnnotations(t.Annotations, p.Child("annotations"))...)
 }
 
 func statefulSetStrategy(p *field.Path, s *appsv1.StatefulSetUpdateStrategy) (errs field.ErrorList) {
@@ -74,9 +101,14 @@ func statefulSetStrategy(p *field.Path, s *appsv1.StatefulSetUpdateStrategy) (er
 	return errs
 }
 
-// StatefulSetUpdate checks a replacement of a StatefulSet.
+// StatefulSetUpdate checks a replacement of a StatefulSet. Templates have not always been checked: that
+// of a StatefulSet which would be refused today may stay as it is.
 func StatefulSetUpdate(st, old *appsv1.StatefulSet) field.ErrorList {
-	errs := append(updatedMeta(&st.ObjectMeta, &old.ObjectMeta), StatefulSet(st)...)
+	template := plainTemplate
+	if len(statefulSetSpec(&old.Spec, fullTemplate(&old.Spec))) == 0 {
+		template = fullTemplate(&st.Spec)
+	}
+	errs := append(updatedMeta(&st.ObjectMeta, &old.ObjectMeta), statefulSetSpec(&st.Spec, template)...)
 	rest, was := st.Spec.DeepCopy(), &old.Spec
 	rest.Replicas, rest.Ordinals, rest.Template = was.Replicas, was.Ordinals, was.Template
 	rest.UpdateStrategy, rest.RevisionHistoryLimit = was.UpdateStrategy, was.RevisionHistoryLimit
@@ -92,14 +124,11 @@ func StatefulSetUpdate(st, old *appsv1.StatefulSet) field.ErrorList {
 func StatefulSetStatusUpdate(st, old *appsv1.StatefulSet) field.ErrorList {
 	s := &st.Status
 	errs := append(updatedMeta(&st.ObjectMeta, &old.ObjectMeta), nonNegative(statusPath.Child("observedGeneration"), s.ObservedGeneration)...)
-	errs = append(errs, counts(
-		count{"replicas", s.Replicas, -1, ""},
-		count{"readyReplicas", s.ReadyReplicas, s.Replicas, moreThanReplicas},
-		count{"currentReplicas", s.CurrentReplicas, s.Replicas, moreThanReplicas},
-		count{"updatedReplicas", s.UpdatedReplicas, s.Replicas, moreThanReplicas},
-		count{"availableReplicas", s.AvailableReplicas, min(s.Replicas, s.ReadyReplicas),
-			tighter(s.AvailableReplicas, s.Replicas, moreThanReplicas, "cannot be greater than status.readyReplicas")},
-	)...)
+	ready, current := count{"readyReplicas", s.ReadyReplicas}, count{"currentReplicas", s.CurrentReplicas}
+	updated, available := count{"updatedReplicas", s.UpdatedReplicas}, count{"availableReplicas", s.AvailableReplicas}
+	errs = append(errs, counts(count{"replicas", s.Replicas}, ready, current, updated, available)...)
+	errs = append(errs, atMost(s.Replicas, moreThanReplicas, ready, current, updated, available)...)
+	errs = append(errs, atMost(s.ReadyReplicas, "cannot be greater than status.readyReplicas", available)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("collisionCount"), s.CollisionCount)...)
 	return append(errs, collisionsOnlyGrow(s.CollisionCount, old.Status.CollisionCount)...)
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+const unreadableSelector = "invalid label selector"
+
 const selectorMismatch = "`selector` does not match template `labels`"
 
 // workload is what the controllers' specs have in common: pods by selector, made from a template.
@@ -20,23 +22,29 @@ type workload struct {
 	selector *metav1.LabelSelector
 	template *corev1.PodTemplateSpec
 	emptyFor string // what an empty selector is said to be invalid for
+	// unreadable is said of a selector that is none.
+	unreadable string
 }
 
-// selected checks the selector, and that the template's pods would be selected.
-func (w workload) selected() (errs field.ErrorList) {
+// selected checks the selector, that the template's pods would be selected (an absent selector selects
+// none), and then the template; of a selector that cannot be read only that is said.
+func (w workload) selected(template func(*field.Path, *corev1.PodTemplateSpec) field.ErrorList) (errs field.ErrorList) {
 	p := w.path.Child("selector")
 	if w.selector == nil {
-		return field.ErrorList{field.Required(p, "")}
-	}
-	errs = append(errs, labelSelector(p, w.selector)...)
-	if len(w.selector.MatchLabels)+len(w.selector.MatchExpressions) == 0 {
-		errs = append(errs, field.Invalid(p, w.selector, "empty selector is invalid for "+w.emptyFor))
+		errs = append(errs, field.Required(p, ""))
+	} else {
+		errs = append(errs, labelSelector(p, w.selector)...)
+		if len(w.selector.MatchLabels)+len(w.selector.MatchExpressions) == 0 {
+			errs = append(errs, field.Invalid(p, w.selector, "empty selector is invalid for "+w.emptyFor))
+		}
 	}
 	selector, err := metav1.LabelSelectorAsSelector(w.selector)
 	if err != nil {
-		return append(errs, field.Invalid(p, w.selector, "invalid label selector"))
+		return append(errs, field.Invalid(p, w.selector, w.unreadable))
 	}
-	return append(errs, templateMatches(w.path.Child("template"), w.template, selector)...)
+	at := w.path.Child("template")
+	errs = append(errs, templateMatches(at, w.template, selector)...)
+	return append(errs, template(at, w.template)...)
 }
 
 func templateMatches(p *field.Path, t *corev1.PodTemplateSpec, s k8slabels.Selector) field.ErrorList {
@@ -47,8 +55,32 @@ func templateMatches(p *field.Path, t *corev1.PodTemplateSpec, s k8slabels.Selec
 }
 
 // keptRunning checks a template whose pods are to run for ever.
-func keptRunning(p *field.Path, t *corev1.PodTemplateSpec, kind string) field.ErrorList {
-	return append(PodTemplateSpec(t, p), runForEver(p, &t.Spec, kind)...)
+func keptRunning(kind string) func(*field.Path, *corev1.PodTemplateSpec) field.ErrorList {
+	return func(p *field.Path, t *corev1.PodTemplateSpec) field.ErrorList {
+		return append(PodTemplateSpec(t, p), runForEver(p, &t.Spec, kind)...)
+	}
+}
+
+// replicated checks a template of which there may be several pods at a time.
+func replicated(n *int32) func(*field.Path, *corev1.PodTemplateSpec) field.ErrorList {
+	return func(p *field.Path, t *corev1.PodTemplateSpec) field.ErrorList {
+		errs := PodTemplateSpec(t, p)
+		if n != nil && *n > 1 {
+			errs = append(errs, readOnlyDisks(p.Child("spec", "volumes"), t.Spec.Volumes)...)
+		}
+		return append(errs, runForEver(p, &t.Spec, "ReplicaSet")...)
+	}
+}
+
+// readOnlyDisks: a disk of GCE can be mounted for writing on one machine only.
+func readOnlyDisks(p *field.Path, volumes []corev1.Volume) (errs field.ErrorList) {
+	for i, v := range volumes {
+		if disk := v.GCEPersistentDisk; disk != nil && !disk.ReadOnly {
+			errs = append(errs, field.Invalid(p.Index(i).Child("gcePersistentDisk", "readOnly"), false,
+				"must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only"))
+		}
+	}
+	return errs
 }
 
 func runForEver(p *field.Path, s *corev1.PodSpec, kind string) (errs field.ErrorList) {
@@ -108,21 +140,16 @@ func atMostAll(p *field.Path, v *intstr.IntOrString) field.ErrorList {
 	return nil
 }
 
-// counts checks the numbers of a workload's status: none is negative, and those in atMost do not
-// exceed the one they are a part of.
+// count is a number of a workload's status.
 type count struct {
-	name   string
-	value  int32
-	atMost int32 // -1: not a part
-	detail string
+	name  string
+	value int32
 }
 
+// counts refuses negative numbers.
 func counts(list ...count) (errs field.ErrorList) {
 	for _, c := range list {
 		errs = append(errs, nonNegative(statusPath.Child(c.name), c.value)...)
-		if c.atMost >= 0 && c.value > c.atMost {
-			errs = append(errs, field.Invalid(statusPath.Child(c.name), c.value, c.detail))
-		}
 	}
 	return errs
 }
@@ -131,3 +158,13 @@ const (
 	moreThanReplicas = "cannot be greater than status.replicas"
 	moreThanReady    = "cannot be greater than readyReplicas"
 )
+
+// atMost refuses numbers of a status that are greater than the one they are a part of.
+func atMost(whole int32, detail string, parts ...count) (errs field.ErrorList) {
+	for _, c := range parts {
+		if c.value > whole {
+			errs = append(errs, field.Invalid(statusPath.Child(c.name), c.value, detail))
+		}
+	}
+	return errs
+}

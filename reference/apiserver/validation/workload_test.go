@@ -1,11 +1,13 @@
 package validation_test
 
 import (
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -30,7 +32,12 @@ func TestDeployment(t *testing.T) {
 		}
 	}
 	table(t, workload, validation.Deployment, []row[appsv1.Deployment]{
-		{"no selector", func(d *appsv1.Deployment) { d.Spec.Selector = nil }, `spec.selector: Required value`},
+		{"no selector", func(d *appsv1.Deployment) { d.Spec.Selector = nil },
+			"[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does not match template `labels`]"},
+		{"disk", func(d *appsv1.Deployment) {
+			d.Spec.Replicas = ptr[int32](2)
+			d.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "a", VolumeSource: corev1.VolumeSource{GCEPersistentDisk: &corev1.GCEPersistentDiskVolumeSource{PDName: "d"}}}}
+		}, `spec.template.spec.volumes[0].gcePersistentDisk.readOnly: Invalid value: false: must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only`},
 		{"empty selector", func(d *appsv1.Deployment) { d.Spec.Selector = &metav1.LabelSelector{} },
 			`spec.selector: Invalid value: {}: empty selector is invalid for deployment`},
 		{"mismatch", func(d *appsv1.Deployment) { d.Spec.Template.Labels["app"] = "other" }, mismatch},
@@ -63,7 +70,14 @@ func TestDeployment(t *testing.T) {
 	})
 	updates(t, workload, validation.DeploymentStatusUpdate, []row[appsv1.Deployment]{
 		{"available", func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 },
-			`status.availableReplicas: Invalid value: 1: cannot be greater than status.replicas`},
+			`[status.availableReplicas: Invalid value: 1: cannot be greater than status.replicas, status.availableReplicas: Invalid value: 1: cannot be greater than readyReplicas]`},
+		{"terminating", func(d *appsv1.Deployment) { d.Status.TerminatingReplicas = ptr[int32](-1) },
+			`status.terminatingReplicas: Invalid value: -1: must be greater than or equal to 0`},
+	})
+	collided := strings.Replace(workload, "spec:", "status: {collisionCount: 2}\nspec:", 1)
+	updates(t, collided, validation.DeploymentStatusUpdate, []row[appsv1.Deployment]{
+		{"fewer collisions", func(d *appsv1.Deployment) { d.Status.CollisionCount = ptr[int32](1) }, `status.collisionCount: Invalid value: 1: cannot be decremented`},
+		{"no collisions", func(d *appsv1.Deployment) { d.Status.CollisionCount = nil }, `status.collisionCount: Invalid value: 0: cannot be decremented`},
 	})
 }
 
@@ -90,6 +104,11 @@ spec:
 }
 
 func TestStatefulSet(t *testing.T) {
+	mounts := []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
+	claim := corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data"}, Spec: corev1.PersistentVolumeClaimSpec{
+		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+	}}
 	table(t, workload, validation.StatefulSet, []row[appsv1.StatefulSet]{
 		{"name", func(s *appsv1.StatefulSet) { s.Name = "a.b" }, `metadata.name: Invalid value: "a.b": must not contain dots`},
 		{"policy", func(s *appsv1.StatefulSet) { s.Spec.PodManagementPolicy = "Random" },
@@ -97,6 +116,32 @@ func TestStatefulSet(t *testing.T) {
 		{"mismatch", func(s *appsv1.StatefulSet) { s.Spec.Template.Labels["app"] = "other" }, mismatch},
 		{"partition", func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.RollingUpdate.Partition = ptr[int32](-1) },
 			`spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0`},
+		{"gated strategy", func(s *appsv1.StatefulSet) {
+			s.Spec.UpdateStrategy = appsv1.StatefulSetUpdateStrategy{Type: "Recreate"}
+		},
+			`spec.updateStrategy: Invalid value: {"type":"Recreate"}: must be 'RollingUpdate' or 'OnDelete'`},
+		{"image", func(s *appsv1.StatefulSet) { s.Spec.Template.Spec.Containers[0].Image = "" }, `spec.template.spec.containers[0].image: Required value`},
+		{"mount", func(s *appsv1.StatefulSet) { s.Spec.Template.Spec.Containers[0].VolumeMounts = mounts }, `spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"`},
+		{"mount of a claim", func(s *appsv1.StatefulSet) {
+			s.Spec.Template.Spec.Containers[0].VolumeMounts, s.Spec.VolumeClaimTemplates = mounts, []corev1.PersistentVolumeClaim{claim}
+		}, ``},
+		{"claim", func(s *appsv1.StatefulSet) {
+			s.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: claim.ObjectMeta}}
+		},
+			`[spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required, spec.volumeClaimTemplates[0].spec.resources[storage]: Required value]`},
+		{"service", func(s *appsv1.StatefulSet) { s.Spec.ServiceName = "a.b" }, `spec.serviceName: Invalid value: "a.b": must not contain dots`},
+		{"retention", func(s *appsv1.StatefulSet) { s.Spec.PersistentVolumeClaimRetentionPolicy.WhenScaled = "Keep" },
+			`spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Keep": supported values: "Retain", "Delete"`},
+		{"all revisions", func(s *appsv1.StatefulSet) { s.Spec.RevisionHistoryLimit = ptr[int32](-1) }, ``},
+		{"ordinals", func(s *appsv1.StatefulSet) { s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: -1} },
+			`spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0`},
+	})
+	updates(t, strings.Replace(workload, "name: web, image: etalon.dev/tool:v1", "name: web", 1), validation.StatefulSetUpdate, []row[appsv1.StatefulSet]{
+		{"of one from before templates were checked", func(s *appsv1.StatefulSet) { s.Spec.Replicas = ptr[int32](2) }, ``},
+	})
+	updates(t, workload, validation.StatefulSetStatusUpdate, []row[appsv1.StatefulSet]{
+		{"available", func(s *appsv1.StatefulSet) { s.Status.Replicas, s.Status.AvailableReplicas = 1, 1 },
+			`status.availableReplicas: Invalid value: 1: cannot be greater than status.readyReplicas`},
 	})
 	updates(t, workload, validation.StatefulSetUpdate, []row[appsv1.StatefulSet]{
 		{"service", func(s *appsv1.StatefulSet) { s.Spec.ServiceName = "other" },
@@ -108,6 +153,8 @@ func TestStatefulSet(t *testing.T) {
 func TestDaemonSet(t *testing.T) {
 	table(t, workload, validation.DaemonSet, []row[appsv1.DaemonSet]{
 		{"mismatch", func(d *appsv1.DaemonSet) { d.Spec.Template.Labels["app"] = "other" }, mismatch},
+		{"no selector", func(d *appsv1.DaemonSet) { d.Spec.Selector = nil },
+			"spec.template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does not match template `labels`"},
 		{"both", func(d *appsv1.DaemonSet) { d.Spec.UpdateStrategy.RollingUpdate.MaxSurge = ptr(intstr.FromInt32(1)) },
 			`spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero`},
 		{"none", func(d *appsv1.DaemonSet) {
