@@ -47,7 +47,7 @@ func examples(tb testing.TB) map[schema.GroupVersionKind][]byte {
 const (
 	fuzzTime = "ETALON_FUZZ"      // for how long, such as 10m; otherwise a few rounds
 	fuzzSeed = "ETALON_FUZZ_SEED" // where to begin; otherwise always the same, or the time with ETALON_FUZZ
-	rounds   = 12
+	rounds   = 6
 )
 
 // TestObjects checks random and mutated objects of every kind.

@@ -178,6 +178,9 @@ webhooks:
 		{"wildcard", func(c *admissionv1.ValidatingWebhookConfiguration) {
 			c.Webhooks[0].Rules[0].Resources = []string{"*/*", "pods"}
 		}, `webhooks[0].rules[0].resources: Invalid value: ["*/*","pods"]: if '*/*' is present, must not specify other resources`},
+		{"condition", func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].MatchConditions = []admissionv1.MatchCondition{{Name: "a", Expression: "params.a == 1"}}
+		}, `webhooks[0].matchConditions[0].expression: Invalid value: "params.a == 1": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params'…`},
 		{"timeout", func(c *admissionv1.ValidatingWebhookConfiguration) { c.Webhooks[0].TimeoutSeconds = ptr[int32](31) },
 			`webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds`},
 	})
@@ -189,7 +192,7 @@ spec:
   validations: [{expression: "true"}]
 `, validation.ValidatingAdmissionPolicy, []row[admissionv1.ValidatingAdmissionPolicy]{
 		{"nothing to say", func(p *admissionv1.ValidatingAdmissionPolicy) { p.Spec.Validations = nil },
-			`spec.validations: Required value: validations or auditAnnotations must contain at least one item`},
+			`[spec.validations: Required value: validations or auditAnnotations must contain at least one item, spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item]`},
 	})
 	table(t, `{metadata: {name: b}, spec: {policyName: p, validationActions: [Deny]}}`, validation.ValidatingAdmissionPolicyBinding,
 		[]row[admissionv1.ValidatingAdmissionPolicyBinding]{

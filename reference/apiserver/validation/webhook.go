@@ -31,29 +31,39 @@ var reviewVersions = []string{"v1", "v1beta1"}
 
 // ValidatingWebhookConfiguration checks a new ValidatingWebhookConfiguration.
 func ValidatingWebhookConfiguration(c *admissionv1.ValidatingWebhookConfiguration) field.ErrorList {
-	errs := newMeta(&c.ObjectMeta, clusterScoped, subdomainName)
+	return append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), validatingWebhooks(c)...)
+}
+
+func validatingWebhooks(c *admissionv1.ValidatingWebhookConfiguration, stored ...string) (errs field.ErrorList) {
 	names := sets.New[string]()
 	for i := range c.Webhooks {
 		w := &c.Webhooks[i]
 		errs = append(errs, webhookErrors(field.NewPath("webhooks").Index(i), names, hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy,
-			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions})...)
+			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}, stored)...)
 	}
 	return errs
 }
 
 // ValidatingWebhookConfigurationUpdate checks a replacement; everything may change.
 func ValidatingWebhookConfigurationUpdate(c, old *admissionv1.ValidatingWebhookConfiguration) field.ErrorList {
-	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), ValidatingWebhookConfiguration(c)...)
+	var stored []string
+	for _, w := range old.Webhooks {
+		stored = append(stored, conditionTexts(w.MatchConditions)...)
+	}
+	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), validatingWebhooks(c, stored...)...)
 }
 
 // MutatingWebhookConfiguration checks a new MutatingWebhookConfiguration.
 func MutatingWebhookConfiguration(c *admissionv1.MutatingWebhookConfiguration) field.ErrorList {
-	errs := newMeta(&c.ObjectMeta, clusterScoped, subdomainName)
+	return append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), mutatingWebhooks(c)...)
+}
+
+func mutatingWebhooks(c *admissionv1.MutatingWebhookConfiguration, stored ...string) (errs field.ErrorList) {
 	names := sets.New[string]()
 	for i := range c.Webhooks {
 		w, at := &c.Webhooks[i], field.NewPath("webhooks").Index(i)
 		errs = append(errs, webhookErrors(at, names, hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy,
-			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions})...)
+			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}, stored)...)
 		errs = append(errs, oneOfPtr(at.Child("reinvocationPolicy"), w.ReinvocationPolicy,
 			admissionv1.IfNeededReinvocationPolicy, admissionv1.NeverReinvocationPolicy)...)
 	}
@@ -62,10 +72,14 @@ func MutatingWebhookConfiguration(c *admissionv1.MutatingWebhookConfiguration) f
 
 // MutatingWebhookConfigurationUpdate checks a replacement; everything may change.
 func MutatingWebhookConfigurationUpdate(c, old *admissionv1.MutatingWebhookConfiguration) field.ErrorList {
-	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), MutatingWebhookConfiguration(c)...)
+	var stored []string
+	for _, w := range old.Webhooks {
+		stored = append(stored, conditionTexts(w.MatchConditions)...)
+	}
+	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), mutatingWebhooks(c, stored...)...)
 }
 
-func webhookErrors(p *field.Path, names sets.Set[string], h hook) field.ErrorList {
+func webhookErrors(p *field.Path, names sets.Set[string], h hook, stored []string) field.ErrorList {
 	errs := validation.IsFullyQualifiedName(p.Child("name"), h.name)
 	if names.Has(h.name) {
 		errs = append(errs, field.Duplicate(p.Child("name"), h.name))
@@ -88,7 +102,10 @@ func webhookErrors(p *field.Path, names sets.Set[string], h hook) field.ErrorLis
 	errs = append(errs, labelSelector(p.Child("namespaceSelector"), h.namespaces)...)
 	errs = append(errs, labelSelector(p.Child("objectSelector"), h.objects)...)
 	errs = append(errs, clientErrors(p.Child("clientConfig"), h.client)...)
-	return append(errs, matchConditions(p.Child("matchConditions"), h.conditions)...)
+	if len(h.conditions) == 0 {
+		return errs
+	}
+	return append(errs, matchConditions(p.Child("matchConditions"), h.conditions, hookExpressions(stored...))...)
 }
 
 func reviewVersionErrors(p *field.Path, versions []string) (errs field.ErrorList) {
@@ -175,33 +192,6 @@ func ruleResources(p *field.Path, resources []string) (errs field.ErrorList) {
 		if isSub && sub != "*" && slices.Contains(resources, parent+"/*") {
 			errs = append(errs, field.Invalid(p.Index(i), r, "if '"+parent+"/*' is present, must not specify "+r))
 		}
-	}
-	return errs
-}
-
-const maxMatchConditions = 64
-
-// matchConditions checks names; the expressions are compiled by the API server's own admission
-// code, which fails closed on those that do not compile.
-func matchConditions(p *field.Path, list []admissionv1.MatchCondition) (errs field.ErrorList) {
-	if len(list) > maxMatchConditions {
-		errs = append(errs, field.TooMany(p, len(list), maxMatchConditions))
-	}
-	names := sets.New[string]()
-	for i, c := range list {
-		at := p.Index(i)
-		if strings.TrimSpace(c.Expression) == "" {
-			errs = append(errs, field.Required(at.Child("expression"), ""))
-		}
-		if c.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), ""))
-			continue
-		}
-		errs = append(errs, qualifiedName(at.Child("name"), c.Name)...)
-		if names.Has(c.Name) {
-			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
-		}
-		names.Insert(c.Name)
 	}
 	return errs
 }
