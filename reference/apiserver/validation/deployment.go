@@ -61,8 +61,8 @@ func DeploymentStatusUpdate(d, old *appsv1.Deployment) field.ErrorList {
 	available := count{"availableReplicas", s.AvailableReplicas}
 	errs = append(errs, counts(count{"replicas", s.Replicas}, updated, ready, available, count{"unavailableReplicas", s.UnavailableReplicas})...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("terminatingReplicas"), s.TerminatingReplicas)...)
-	errs = append(errs, atMost(s.Replicas, moreThanReplicas, updated, ready, available)...)
-	errs = append(errs, atMost(s.ReadyReplicas, moreThanReady, available)...)
+	errs = append(errs, noMoreThan(s.Replicas, moreThanReplicas, updated, ready, available)...)
+	errs = append(errs, noMoreThan(s.ReadyReplicas, moreThanReady, available)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("collisionCount"), s.CollisionCount)...)
 	return append(errs, collisionsOnlyGrow(s.CollisionCount, old.Status.CollisionCount)...)
 }

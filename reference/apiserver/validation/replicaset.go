@@ -34,8 +34,8 @@ func ReplicaSetStatusUpdate(r, old *appsv1.ReplicaSet) field.ErrorList {
 func replicaCounts(all, labelled, ready, available int32) field.ErrorList {
 	l, r, a := count{"fullyLabeledReplicas", labelled}, count{"readyReplicas", ready}, count{"availableReplicas", available}
 	errs := counts(count{"replicas", all}, l, r, a)
-	errs = append(errs, atMost(all, moreThanReplicas, l, r, a)...)
-	return append(errs, atMost(ready, moreThanReady, a)...)
+	errs = append(errs, noMoreThan(all, moreThanReplicas, l, r, a)...)
+	return append(errs, noMoreThan(ready, moreThanReady, a)...)
 }
 
 // ReplicationController checks a new ReplicationController.

@@ -127,8 +127,8 @@ func StatefulSetStatusUpdate(st, old *appsv1.StatefulSet) field.ErrorList {
 	ready, current := count{"readyReplicas", s.ReadyReplicas}, count{"currentReplicas", s.CurrentReplicas}
 	updated, available := count{"updatedReplicas", s.UpdatedReplicas}, count{"availableReplicas", s.AvailableReplicas}
 	errs = append(errs, counts(count{"replicas", s.Replicas}, ready, current, updated, available)...)
-	errs = append(errs, atMost(s.Replicas, moreThanReplicas, ready, current, updated, available)...)
-	errs = append(errs, atMost(s.ReadyReplicas, "cannot be greater than status.readyReplicas", available)...)
+	errs = append(errs, noMoreThan(s.Replicas, moreThanReplicas, ready, current, updated, available)...)
+	errs = append(errs, noMoreThan(s.ReadyReplicas, "cannot be greater than status.readyReplicas", available)...)
 	errs = append(errs, nonNegativePtr(statusPath.Child("collisionCount"), s.CollisionCount)...)
 	return append(errs, collisionsOnlyGrow(s.CollisionCount, old.Status.CollisionCount)...)
 }

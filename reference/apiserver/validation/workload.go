@@ -159,8 +159,8 @@ const (
 	moreThanReady    = "cannot be greater than readyReplicas"
 )
 
-// atMost refuses numbers of a status that are greater than the one they are a part of.
-func atMost(whole int32, detail string, parts ...count) (errs field.ErrorList) {
+// noMoreThan refuses numbers of a status that are greater than the one they are a part of.
+func noMoreThan(whole int32, detail string, parts ...count) (errs field.ErrorList) {
 	for _, c := range parts {
 		if c.value > whole {
 			errs = append(errs, field.Invalid(statusPath.Child(c.name), c.value, detail))
