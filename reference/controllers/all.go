@@ -21,6 +21,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
+	"github.com/etalon-dev/etalon/reference/controllers/resourcequota"
 	"github.com/etalon-dev/etalon/reference/controllers/rootca"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
@@ -85,6 +86,9 @@ var registered = []struct {
 	}},
 	{"taint-eviction-controller", 8, func(e *env) runner {
 		return tainteviction.New(e.client, e.shared, e.events(tainteviction.Name))
+	}},
+	{"resourcequota-controller", 5, func(e *env) runner {
+		return resourcequota.New(e.client, e.metadata, e.discovery, e.shared)
 	}},
 	{"pod-garbage-collector-controller", 1, func(e *env) runner {
 		return podgc.New(e.client, e.shared, e.TerminatedPodGCThreshold, podgc.DefaultQuarantine)

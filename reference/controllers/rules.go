@@ -21,6 +21,7 @@ var Rules = []rbacv1.PolicyRule{
 	allow("", "pods/status", "update"),
 	allow("", "nodes/status", "update"),
 	allow("", "replicationcontrollers/status", "update"),
+	allow("", "resourcequotas/status", "update"),
 	// Owner references with blockOwnerDeletion ask for leave to update the
 	// owner's finalizers, where that is enforced.
 	allow("", "replicationcontrollers/finalizers", "update"),

@@ -50,6 +50,10 @@ func NewQueue(name string) *Queue {
 // Add asks for key to be looked at.
 func (q *Queue) Add(key types.NamespacedName) { q.queue.Add(key) }
 
+// AddAfter asks for key to be looked at after that time, or sooner if it is added meanwhile. Of several
+// such wishes the earliest counts.
+func (q *Queue) AddAfter(key types.NamespacedName, after time.Duration) { q.queue.AddAfter(key, after) }
+
 // Run calls reconcile for the keys of the queue from so many workers until ctx
 // ends, and returns when the last of them is done. It starts once every one of
 // synced says true, so that no decision is made from a half-filled cache.
