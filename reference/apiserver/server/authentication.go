@@ -3,8 +3,12 @@ package server
 import (
 	"context"
 	"crypto"
+	"encoding/json"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
@@ -57,8 +61,12 @@ func (b *builtInServer) ownTokens(o *authentication.Options, keys []crypto.Publi
 	if err != nil {
 		return authentication.Tokens{}, err
 	}
+	legacy, err := serviceaccount.NewLegacyAuthenticator(keys, o.Audiences(), get, b.labelSecret)
+	if err != nil {
+		return authentication.Tokens{}, err
+	}
 	return authentication.Tokens{
-		ServiceAccounts: []authenticator.Token{bound},
+		ServiceAccounts: []authenticator.Token{legacy, bound},
 		Bootstrap:       bootstraptoken.New(get.Secret),
 	}, nil
 }
@@ -69,4 +77,19 @@ func (b *builtInServer) publishTrust(hook genericapiserver.PostStartHookContext)
 	trust := clustertrust.Trust{ClientCA: b.authentication.ClientCA, RequestHeader: b.authentication.RequestHeader}
 	go clustertrust.Publish(hook, b.client, trust)
 	return nil
+}
+
+// trackTokens writes down since when the use of Secrets' tokens is noted.
+func (b *builtInServer) trackTokens(hook genericapiserver.PostStartHookContext) error {
+	go serviceaccount.Track(hook, b.client)
+	return nil
+}
+
+func (b *builtInServer) labelSecret(ctx context.Context, secret *corev1.Secret, key, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": secret.UID, "labels": map[string]string{key: value}}})
+	if err != nil {
+		return err
+	}
+	_, err = b.client.CoreV1().Secrets(secret.Namespace).Patch(ctx, secret.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }

@@ -33,6 +33,7 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 	}
 	return map[string]genericapiserver.PostStartHookFunc{
 		"start-cluster-authentication-info-controller": b.publishTrust,
+		"start-legacy-token-tracking-controller":       b.trackTokens,
 		"start-system-namespaces-controller":           hook(ensureNamespaces),
 		"bootstrap-controller":                         hook(b.ensureKubernetesService),
 		"rbac/bootstrap-roles":                         hook(b.ensurePolicy),

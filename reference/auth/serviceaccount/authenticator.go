@@ -5,13 +5,11 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -20,7 +18,7 @@ import (
 // Authenticator accepts the tokens of its issuers. It is safe for concurrent use.
 type Authenticator struct {
 	issuers   []string
-	keys      []jose.JSONWebKey
+	keys      verifiers
 	audiences authenticator.Audiences
 	validator validator
 }
@@ -34,12 +32,9 @@ func NewAuthenticator(issuers []string, keys []crypto.PublicKey, audiences []str
 		return nil, fmt.Errorf("service account tokens: at least one issuer, key and audience is required, got %d, %d and %d", len(issuers), len(keys), len(audiences))
 	}
 	a := &Authenticator{issuers: issuers, audiences: audiences, validator: validator{get: get, now: time.Now}}
-	for _, k := range keys {
-		w, err := webKey(k)
-		if err != nil {
-			return nil, fmt.Errorf("service account tokens: %w", err)
-		}
-		a.keys = append(a.keys, w)
+	var err error
+	if a.keys, err = newVerifiers(keys); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -56,7 +51,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, token string) (*a
 	}
 	var public jwt.Claims
 	var private privateClaims
-	if err := a.verify(parsed, &public, &private); err != nil {
+	if err := a.keys.verify(parsed, &public, &private); err != nil {
 		return nil, false, err
 	}
 	wanted, explicit := authenticator.AudiencesFrom(ctx)
@@ -76,21 +71,6 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, token string) (*a
 			fmt.Sprintf("subject: %s, seconds after warning threshold: %.0f", public.Subject, stale.Seconds()))
 	}
 	return &authenticator.Response{User: info.UserInfo(), Audiences: matched}, true, nil
-}
-
-// verify fills the claims if one of our keys signed the token. The key id only narrows the
-// choice of keys; a token without one is tried with each.
-func (a *Authenticator) verify(t *jwt.JSONWebToken, claims ...any) error {
-	err := errors.New("service account token is signed by an unknown key")
-	for i := range a.keys {
-		if id := t.Headers[0].KeyID; id != "" && id != a.keys[i].KeyID {
-			continue
-		}
-		if err = t.Claims(a.keys[i].Key, claims...); err == nil {
-			return nil
-		}
-	}
-	return err
 }
 
 // claimedIssuer reads `iss` without checking anything, to tell our tokens from others'. What

@@ -69,14 +69,15 @@ func TestInvalidWhen(t *testing.T) {
 		{"before its time", toPod, func(w *world) { w.now = w.now.Add(-5 * time.Minute) }, "service account token is not valid yet"},
 		{"account gone", toPod, func(w *world) { w.account = nil }, `serviceaccounts "robot" not found`},
 		{"account made anew", toPod, func(w *world) { w.account.UID = "u-2" }, "service account UID (u-2) does not match claim (u-robot)"},
-		{"pod gone", toPod, func(w *world) { w.pod = nil }, `pods "pod" not found`},
-		{"pod made anew", toPod, func(w *world) { w.pod.UID = "u-2" }, "pod UID (u-2) does not match claim (u-pod)"},
+		{"account overdue", toPod, func(w *world) { w.account.DeletionTimestamp = deleted(w, 2*time.Minute) }, "service account blue/robot has been deleted"},
+		{"pod gone", toPod, func(w *world) { w.pod = nil }, "service account token has been invalidated"},
+		{"pod made anew", toPod, func(w *world) { w.pod.UID = "u-2" }, "pod UID (u-2) does not match service account pod ref claim (u-pod)"},
 		{"pod shutting down", toPod, func(w *world) { w.pod.DeletionTimestamp = deleted(w, 30*time.Second) }, ""},
-		{"pod overdue", toPod, func(w *world) { w.pod.DeletionTimestamp = deleted(w, 2*time.Minute) }, "has been deleted"},
+		{"pod overdue", toPod, func(w *world) { w.pod.DeletionTimestamp = deleted(w, 2*time.Minute) }, "service account token has been invalidated"},
 		{"pod's node gone", toPod, func(w *world) { w.node = nil }, ""},
-		{"secret gone", toSecret, func(w *world) { w.secret = nil }, `secrets "secret" not found`},
-		{"node gone", toNode, func(w *world) { w.node = nil }, `nodes "node-1" not found`},
-		{"node made anew", toNode, func(w *world) { w.node.UID = "u-2" }, "node UID (u-2) does not match claim (u-node)"},
+		{"secret gone", toSecret, func(w *world) { w.secret = nil }, "service account token has been invalidated"},
+		{"node gone", toNode, func(w *world) { w.node = nil }, "service account token has been invalidated"},
+		{"node made anew", toNode, func(w *world) { w.node.UID = "u-2" }, "node UID (u-2) does not match service account node ref claim (u-node)"},
 	} {
 		w := newWorld(t)
 		token := w.token(t, c.spec)

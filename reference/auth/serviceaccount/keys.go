@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
@@ -46,7 +47,7 @@ func NewIssuer(name string, key crypto.Signer) (*Issuer, error) {
 // Name is the `iss` of the tokens.
 func (i *Issuer) Name() string { return i.name }
 
-func (i *Issuer) sign(public jwt.Claims, private privateClaims) (string, error) {
+func (i *Issuer) sign(public jwt.Claims, private any) (string, error) {
 	return jwt.Signed(i.signer).Claims(public).Claims(private).Serialize()
 }
 
@@ -81,4 +82,34 @@ func algorithmOf(public crypto.PublicKey) (jose.SignatureAlgorithm, error) {
 		return "", fmt.Errorf("unsupported curve %s, want P-256, P-384 or P-521", k.Curve.Params().Name)
 	}
 	return "", fmt.Errorf("unsupported key type %T, want an ECDSA or RSA key", public)
+}
+
+// verifiers are the public halves of the keys that sign tokens.
+type verifiers []jose.JSONWebKey
+
+func newVerifiers(keys []crypto.PublicKey) (verifiers, error) {
+	var v verifiers
+	for _, k := range keys {
+		w, err := webKey(k)
+		if err != nil {
+			return nil, fmt.Errorf("service account tokens: %w", err)
+		}
+		v = append(v, w)
+	}
+	return v, nil
+}
+
+// verify fills the claims if one of our keys signed the token. The key id only narrows the
+// choice of keys; a token without one is tried with each.
+func (v verifiers) verify(t *jwt.JSONWebToken, claims ...any) error {
+	err := errors.New("service account token is signed by an unknown key")
+	for i := range v {
+		if id := t.Headers[0].KeyID; id != "" && id != v[i].KeyID {
+			continue
+		}
+		if err = t.Claims(v[i].Key, claims...); err == nil {
+			return nil
+		}
+	}
+	return err
 }

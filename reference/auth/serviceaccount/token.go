@@ -70,6 +70,10 @@ func (r *TokenREST) Create(ctx context.Context, name string, obj runtime.Object,
 	if err != nil {
 		return nil, err
 	}
+	if req.UID != "" && req.UID != sa.UID {
+		return nil, errors.NewConflict(schema.GroupResource{Group: tokenRequestKind.Group, Resource: tokenRequestKind.Kind}, name,
+			fmt.Errorf("the UID in the token request (%s) does not match the UID of the service account (%s)", req.UID, sa.UID))
+	}
 	now := r.time()
 	r.setDefaults(req, sa, now)
 	if errs := ValidateTokenRequest(req); len(errs) > 0 {

@@ -71,11 +71,19 @@ func checkTimes(c jwt.Claims, now time.Time) error {
 	return fmt.Errorf("service account token claims could not be validated: %w", err)
 }
 
+// errInvalidated is all that a stranger learns of what became of the token's object.
+var errInvalidated = errors.New("service account token has been invalidated")
+
 // checkObjects asks that everything the token is bound to still is what it was at issue.
 func (v validator) checkObjects(ctx context.Context, k kubernetesClaims, now time.Time) error {
 	sa, err := v.get.ServiceAccount(ctx, k.Namespace, k.ServiceAccount.Name)
-	if err := alive("service account", &k.ServiceAccount, sa, err, now); err != nil {
+	switch {
+	case err != nil:
 		return err
+	case overdue(sa, now):
+		return fmt.Errorf("service account %s/%s has been deleted", k.Namespace, k.ServiceAccount.Name)
+	case string(sa.UID) != k.ServiceAccount.UID:
+		return fmt.Errorf("service account UID (%s) does not match claim (%s)", sa.UID, k.ServiceAccount.UID)
 	}
 	if k.Secret != nil {
 		o, err := v.get.Secret(ctx, k.Namespace, k.Secret.Name)
@@ -96,13 +104,18 @@ func (v validator) checkObjects(ctx context.Context, k kubernetesClaims, now tim
 
 func alive(kind string, want *ref, o metav1.Object, err error, now time.Time) error {
 	if err != nil {
-		return fmt.Errorf("could not look up the %s %q of a service account token: %w", kind, want.Name, err)
-	}
-	if d := o.GetDeletionTimestamp(); d != nil && d.Add(deletionLeeway).Before(now) {
-		return fmt.Errorf("%s %q of a service account token has been deleted", kind, want.Name)
+		return errInvalidated
 	}
 	if string(o.GetUID()) != want.UID {
-		return fmt.Errorf("%s UID (%s) does not match claim (%s)", kind, o.GetUID(), want.UID)
+		return fmt.Errorf("%s UID (%s) does not match service account %s ref claim (%s)", kind, o.GetUID(), kind, want.UID)
+	}
+	if overdue(o, now) {
+		return errInvalidated
 	}
 	return nil
+}
+
+func overdue(o metav1.Object, now time.Time) bool {
+	d := o.GetDeletionTimestamp()
+	return d != nil && d.Add(deletionLeeway).Before(now)
 }
