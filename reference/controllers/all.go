@@ -16,6 +16,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/endpoints"
 	"github.com/etalon-dev/etalon/reference/controllers/endpointslice"
 	"github.com/etalon-dev/etalon/reference/controllers/garbagecollector"
+	"github.com/etalon-dev/etalon/reference/controllers/legacytokencleaner"
 	"github.com/etalon-dev/etalon/reference/controllers/namespace"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
@@ -24,6 +25,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/resourcequota"
 	"github.com/etalon-dev/etalon/reference/controllers/rootca"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
+	"github.com/etalon-dev/etalon/reference/controllers/serviceaccounttoken"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 	"github.com/etalon-dev/etalon/reference/controllers/tainteviction"
 	"github.com/etalon-dev/etalon/reference/controllers/validatingadmissionpolicystatus"
@@ -52,6 +54,7 @@ func (e *env) events(component string) record.EventRecorder {
 const rootCAName = "root-ca-certificate-publisher-controller"
 
 // registered are all controllers by the names that --controllers knows them by.
+// build returns nil where what it needs was not given: such a controller does not run.
 // Workers say how many keys each works on at once; those whose reconciliation is
 // mostly waiting for the API server have more.
 var registered = []struct {
@@ -61,6 +64,13 @@ var registered = []struct {
 }{
 	{"namespace-controller", 10, func(e *env) runner { return namespace.New(e.client, e.metadata, e.discovery, e.shared) }},
 	{"serviceaccount-controller", 2, func(e *env) runner { return serviceaccount.New(e.client, e.shared) }},
+	{serviceaccounttoken.Name, 2, func(e *env) runner {
+		if e.legacyIssuer == nil {
+			return nil
+		}
+		return serviceaccounttoken.New(e.client, e.shared, e.legacyIssuer, e.RootCA)
+	}},
+	{legacytokencleaner.Name, 1, func(e *env) runner { return legacytokencleaner.New(e.client, legacytokencleaner.DefaultPeriod) }},
 	{rootCAName, 2, func(e *env) runner { return rootca.New(e.client, e.shared, e.RootCA) }},
 	{clusterroleaggregation.Name, 2, func(e *env) runner { return clusterroleaggregation.New(e.client, e.shared) }},
 	{"replicaset-controller", 5, func(e *env) runner {

@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"crypto"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/keyutil"
 
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
@@ -13,7 +15,7 @@ import (
 
 // Command is `etalon controllers`.
 func Command() *cobra.Command {
-	var kubeconfig, rootCAFile string
+	var kubeconfig, rootCAFile, keyFile string
 	o := Options{}
 	cmd := &cobra.Command{
 		Use:   "controllers --kubeconfig FILE --root-ca-file FILE",
@@ -29,12 +31,24 @@ func Command() *cobra.Command {
 					return fmt.Errorf("--root-ca-file: %w", err)
 				}
 			}
+			if keyFile != "" {
+				key, err := keyutil.PrivateKeyFromFile(keyFile)
+				if err != nil {
+					return fmt.Errorf("--service-account-private-key-file: %w", err)
+				}
+				signer, ok := key.(crypto.Signer)
+				if !ok {
+					return fmt.Errorf("--service-account-private-key-file: a %T cannot sign", key)
+				}
+				o.ServiceAccountKey = signer
+			}
 			return Run(cmd.Context(), o)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the API server (the pod's own access if empty)")
 	flags.StringVar(&rootCAFile, "root-ca-file", "", "PEM certificates to publish as kube-root-ca.crt in every namespace")
+	flags.StringVar(&keyFile, "service-account-private-key-file", "", "key that signs the tokens of Secrets of type kubernetes.io/service-account-token (none are made if empty)")
 	flags.StringSliceVar(&o.Controllers, "controllers", []string{"*"}, "controllers to run: '*' for all, 'foo', '-foo' for all but foo")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "work only while holding the Lease kube-system/"+leaseName)
 	flags.StringVar(&o.Identity, "leader-elect-identity", "",

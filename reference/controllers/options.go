@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
@@ -21,6 +23,9 @@ type Options struct {
 	// RootCA is what kube-root-ca.crt holds, PEM. Required unless the controller
 	// that publishes it is off.
 	RootCA []byte
+	// ServiceAccountKey signs the tokens of Secrets of the type
+	// kubernetes.io/service-account-token. Without it those stay empty.
+	ServiceAccountKey crypto.Signer
 	// Controllers are the names of those to run: "*" for all, "foo" for foo,
 	// "-foo" for all but foo. None is the same as "*".
 	Controllers []string
@@ -40,6 +45,8 @@ type Options struct {
 	// MetricsBindAddress is where /healthz and /metrics are served, HTTP; nowhere
 	// if empty.
 	MetricsBindAddress string
+
+	legacyIssuer *serviceaccount.Issuer // with ServiceAccountKey
 }
 
 func (o *Options) complete() error {
@@ -57,6 +64,12 @@ func (o *Options) complete() error {
 		o.TerminatedPodGCThreshold = podgc.DefaultThreshold
 	case o.TerminatedPodGCThreshold < 0:
 		o.TerminatedPodGCThreshold = 0
+	}
+	if o.ServiceAccountKey != nil {
+		var err error
+		if o.legacyIssuer, err = serviceaccount.NewLegacyIssuer(o.ServiceAccountKey); err != nil {
+			return err
+		}
 	}
 	chosen, err := choose(o.Controllers)
 	if err != nil {

@@ -16,6 +16,7 @@ var Rules = []rbacv1.PolicyRule{
 	allow("", "namespaces/status", "update"),
 	allow("", "namespaces/finalize", "update"),
 	allow("", "serviceaccounts", "create"),
+	allow("", "secrets", "update", "delete", "patch"),
 	allow("", "configmaps", "create"),
 	allow("", "pods", "create"),
 	allow("", "pods/status", "update"),

@@ -112,6 +112,10 @@ func start(ctx context.Context, o Options, clients clients) {
 	for _, controller := range registered {
 		if slices.Contains(chosen, controller.name) {
 			built := controller.build(e)
+			if built == nil {
+				klog.FromContext(ctx).Info("Not running a controller that lacks its keys", "controller", controller.name)
+				continue
+			}
 			begin = append(begin, func() { built.Run(ctx, controller.workers) })
 		}
 	}

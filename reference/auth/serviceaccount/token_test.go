@@ -53,6 +53,8 @@ func TestBodyMustMatchURL(t *testing.T) {
 	_, err := newWorld(t).rest.Create(ctx, "robot", body, nil, &metav1.CreateOptions{})
 	expectStatus(t, "name", err, 422, "must match the service account name if specified")
 	expectStatus(t, "namespace", err, 422, "must match the service account namespace if specified")
+	_, err = newWorld(t).rest.Create(ctx, "robot", &authenticationv1.TokenRequest{ObjectMeta: metav1.ObjectMeta{UID: "old"}}, nil, &metav1.CreateOptions{})
+	expectStatus(t, "UID", err, 409, `Operation cannot be fulfilled on TokenRequest.authentication.k8s.io "robot": the UID in the token request (old) does not match the UID of the service account (u-robot)`)
 	_, err = newWorld(t).rest.Create(ctx, "nobody", &authenticationv1.TokenRequest{}, nil, &metav1.CreateOptions{})
 	expectStatus(t, "no account", err, 404, `serviceaccounts "nobody" not found`)
 }

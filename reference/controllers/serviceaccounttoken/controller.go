@@ -8,7 +8,6 @@ package serviceaccounttoken
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,12 +40,9 @@ type Controller struct {
 	synced   []cache.InformerSynced
 }
 
-// New returns the controller that signs with key and hands out rootCA, PEM certificates (none if empty).
-func New(client kubernetes.Interface, shared informers.SharedInformerFactory, key crypto.Signer, rootCA []byte) (*Controller, error) {
-	issuer, err := serviceaccount.NewLegacyIssuer(key)
-	if err != nil {
-		return nil, err
-	}
+// New returns the controller that has tokens from a legacy issuer and hands out rootCA, PEM
+// certificates (none if empty).
+func New(client kubernetes.Interface, shared informers.SharedInformerFactory, issuer *serviceaccount.Issuer, rootCA []byte) *Controller {
 	own := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 		o.FieldSelector = fields.OneTermEqualSelector("type", string(corev1.SecretTypeServiceAccountToken)).String()
 	}))
@@ -56,20 +52,14 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ke
 		secrets: secrets.Lister(), accounts: accounts.Lister(), queue: controller.NewQueue(Name),
 	}
 	c.synced = []cache.InformerSynced{
-		controller.Watch(secrets.Informer(), func(before, now *corev1.Secret) {
-			if now != nil {
-				c.queue.Add(controller.Key(now))
-			} else {
-				c.unreference(before)
-			}
-		}),
+		controller.WatchKeys[*corev1.Secret](secrets.Informer(), c.queue),
 		controller.Watch(accounts.Informer(), func(before, now *corev1.ServiceAccount) {
 			if before == nil || now == nil || before.UID != now.UID {
 				c.enqueueOf(controller.Either(before, now))
 			}
 		}),
 	}
-	return c, nil
+	return c
 }
 
 // enqueueOf adds the Secrets of a ServiceAccount that has come or gone.
@@ -80,16 +70,6 @@ func (c *Controller) enqueueOf(sa *corev1.ServiceAccount) {
 	}
 	for _, s := range list {
 		if s.Annotations[corev1.ServiceAccountNameKey] == sa.Name {
-			c.queue.Add(controller.Key(s))
-		}
-	}
-}
-
-// unreference looks again at a Secret that has gone: its ServiceAccount may still list it.
-func (c *Controller) unreference(s *corev1.Secret) {
-	if account := s.Annotations[corev1.ServiceAccountNameKey]; account != "" {
-		sa, err := c.accounts.ServiceAccounts(s.Namespace).Get(account)
-		if err == nil && listed(sa, s.Name) {
 			c.queue.Add(controller.Key(s))
 		}
 	}
@@ -182,13 +162,15 @@ func (c *Controller) fill(secret *corev1.Secret, sa *corev1.ServiceAccount) (*co
 	return filled, nil
 }
 
-// forget takes a Secret that is gone off the lists of its namespace's ServiceAccounts.
+// forget takes a Secret that is gone off the lists of its namespace's ServiceAccounts. The cache may
+// not show yet who lists it.
 func (c *Controller) forget(ctx context.Context, key types.NamespacedName) error {
-	accounts, err := c.accounts.ServiceAccounts(key.Namespace).List(labels.Everything())
+	accounts, err := c.client.CoreV1().ServiceAccounts(key.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	for _, sa := range accounts {
+	for i := range accounts.Items {
+		sa := &accounts.Items[i]
 		if !listed(sa, key.Name) {
 			continue
 		}
