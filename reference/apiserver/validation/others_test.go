@@ -98,7 +98,7 @@ func TestStorage(t *testing.T) {
 	})
 	updates(t, volume, validation.PersistentVolumeUpdate, []row[corev1.PersistentVolume]{
 		{"source", func(v *corev1.PersistentVolume) { v.Spec.HostPath.Path = "/b" },
-			`spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation`},
+			"spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n…"},
 		{"claim", func(v *corev1.PersistentVolume) { v.Spec.ClaimRef = &corev1.ObjectReference{Name: "c"} }, ``},
 	})
 	updates(t, `{metadata: {name: d.example.com}, spec: {}}`, validation.CSIDriverUpdate, nil)

@@ -1,9 +1,11 @@
 package validation
 
 import (
+	"fmt"
 	"path"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -13,7 +15,11 @@ func PersistentVolume(v *corev1.PersistentVolume) field.ErrorList {
 }
 
 func volumeSpec(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {
-	errs := accessModes(p.Child("accessModes"), s.AccessModes)
+	var errs field.ErrorList
+	if len(s.AccessModes) == 0 {
+		errs = append(errs, field.Required(p.Child("accessModes"), ""))
+	}
+	errs = append(errs, accessModes(p.Child("accessModes"), s.AccessModes)...)
 	size, ok := s.Capacity[corev1.ResourceStorage]
 	switch capacity := p.Child("capacity"); {
 	case len(s.Capacity) == 0:
@@ -39,7 +45,18 @@ func volumeSpec(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {
 	if s.StorageClassName != "" {
 		errs = append(errs, dnsSubdomain(p.Child("storageClassName"), s.StorageClassName)...)
 	}
-	return append(errs, oneOfPtr(p.Child("volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	errs = append(errs, oneOfPtr(p.Child("volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	if c := s.VolumeAttributesClassName; c != nil {
+		if *c == "" {
+			errs = append(errs, field.Required(p.Child("volumeAttributesClassName"), "an empty string is disallowed"))
+		} else {
+			errs = append(errs, dnsSubdomain(p.Child("volumeAttributesClassName"), *c)...)
+		}
+		if s.CSI == nil {
+			errs = append(errs, field.Required(p.Child("csi"), "has to be specified when using volumeAttributesClassName"))
+		}
+	}
+	return errs
 }
 
 func persistentSource(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {
@@ -55,54 +72,46 @@ func persistentSource(p *field.Path, s *corev1.PersistentVolumeSpec) field.Error
 		return errs
 	})
 	c.one(s.CSI != nil, "csi", func(p *field.Path) field.ErrorList {
-		return append(csiDriverName(p.Child("driver"), s.CSI.Driver), required(p.Child("volumeHandle"), s.CSI.VolumeHandle)...)
+		return csiVolume(p, s.CSI)
 	})
 	c.one(s.ISCSI != nil, "iscsi", func(p *field.Path) field.ErrorList {
-		return iscsi(p, s.ISCSI.TargetPortal, s.ISCSI.IQN, s.ISCSI.Lun)
+		v := s.ISCSI
+		errs := iscsi(p, iscsiTarget{v.TargetPortal, v.IQN, v.Lun, v.InitiatorName, v.DiscoveryCHAPAuth || v.SessionCHAPAuth, v.SecretRef != nil})
+		if v.SecretRef != nil {
+			errs = append(errs, required(p.Child("secretRef", "name"), v.SecretRef.Name)...)
+		}
+		return errs
 	})
-	c.one(s.FC != nil, "fc", func(p *field.Path) field.ErrorList { return fibreChannel(p, s.FC) })
+	c.one(s.Glusterfs != nil, "glusterfs", func(p *field.Path) field.ErrorList {
+		errs := append(required(p.Child("endpoints"), s.Glusterfs.EndpointsName), required(p.Child("path"), s.Glusterfs.Path)...)
+		if n := s.Glusterfs.EndpointsNamespace; n != nil {
+			errs = append(errs, dnsLabel(p.Child("endpointsNamespace"), *n)...)
+		}
+		return errs
+	})
 	c.one(s.RBD != nil, "rbd", func(p *field.Path) field.ErrorList { return rbd(p, s.RBD.CephMonitors, s.RBD.RBDImage) })
 	c.one(s.CephFS != nil, "cephfs", func(p *field.Path) field.ErrorList { return monitors(p, s.CephFS.Monitors) })
-	plain := func(set bool, name, member, value string) {
-		c.one(set, name, func(p *field.Path) field.ErrorList { return required(p.Child(member), value) })
-	}
-	if v := s.GCEPersistentDisk; v != nil {
-		plain(true, "gcePersistentDisk", "pdName", v.PDName)
-	}
-	if v := s.AWSElasticBlockStore; v != nil {
-		plain(true, "awsElasticBlockStore", "volumeID", v.VolumeID)
-	}
-	if v := s.Glusterfs; v != nil {
-		plain(true, "glusterfs", "endpoints", v.EndpointsName)
-	}
-	if v := s.Cinder; v != nil {
-		plain(true, "cinder", "volumeID", v.VolumeID)
-	}
-	if v := s.FlexVolume; v != nil {
-		plain(true, "flexVolume", "driver", v.Driver)
-	}
-	if v := s.AzureFile; v != nil {
-		plain(true, "azureFile", "shareName", v.ShareName)
-	}
-	if v := s.AzureDisk; v != nil {
-		plain(true, "azureDisk", "diskName", v.DiskName)
-	}
-	if v := s.VsphereVolume; v != nil {
-		plain(true, "vsphereVolume", "volumePath", v.VolumePath)
-	}
-	if v := s.Quobyte; v != nil {
-		plain(true, "quobyte", "volume", v.Volume)
-	}
-	if v := s.PortworxVolume; v != nil {
-		plain(true, "portworxVolume", "volumeID", v.VolumeID)
-	}
-	if v := s.ScaleIO; v != nil {
-		plain(true, "scaleIO", "gateway", v.Gateway)
-	}
-	if v := s.StorageOS; v != nil {
-		plain(true, "storageos", "volumeName", v.VolumeName)
-	}
-	c.one(s.Flocker != nil || s.PhotonPersistentDisk != nil, "flocker", func(*field.Path) field.ErrorList { return nil })
+	c.one(s.Cinder != nil, "cinder", func(p *field.Path) field.ErrorList {
+		return append(required(p.Child("volumeID"), s.Cinder.VolumeID), qualifiedSecretRef(p.Child("secretRef"), s.Cinder.SecretRef)...)
+	})
+	c.one(s.FlexVolume != nil, "flexVolume", func(p *field.Path) field.ErrorList {
+		return append(required(p.Child("driver"), s.FlexVolume.Driver), flexOptions(p.Child("options"), s.FlexVolume.Options)...)
+	})
+	c.one(s.AzureFile != nil, "azureFile", func(p *field.Path) field.ErrorList {
+		errs := append(required(p.Child("secretName"), s.AzureFile.SecretName), required(p.Child("shareName"), s.AzureFile.ShareName)...)
+		if n := s.AzureFile.SecretNamespace; n != nil {
+			errs = append(errs, required(p.Child("secretNamespace"), *n)...)
+		}
+		return errs
+	})
+	c.one(s.ScaleIO != nil, "scaleIO", func(p *field.Path) field.ErrorList {
+		return scaleIO(p, s.ScaleIO.Gateway, s.ScaleIO.System, s.ScaleIO.VolumeName)
+	})
+	c.one(s.StorageOS != nil, "storageos", func(p *field.Path) field.ErrorList {
+		return required(p.Child("volumeName"), s.StorageOS.VolumeName)
+	})
+	sharedVolumes(c, &sharedSources{s.GCEPersistentDisk, s.AWSElasticBlockStore, s.Flocker, s.FC, s.VsphereVolume, s.PhotonPersistentDisk,
+		s.PortworxVolume, s.Quobyte, s.AzureDisk})
 	return c.result()
 }
 
@@ -111,19 +120,51 @@ func PersistentVolumeUpdate(v, old *corev1.PersistentVolume) field.ErrorList {
 	errs := append(updatedMeta(&v.ObjectMeta, &old.ObjectMeta), PersistentVolume(v)...)
 	source, was := v.Spec.PersistentVolumeSource, old.Spec.PersistentVolumeSource
 	if source.CSI != nil && was.CSI != nil {
-		// Secrets may be rotated to another name.
+		// The secret for expansion may be set when there was none.
 		c := *source.CSI
-		c.ControllerExpandSecretRef, c.NodeExpandSecretRef = was.CSI.ControllerExpandSecretRef, was.CSI.NodeExpandSecretRef
+		if was.CSI.ControllerExpandSecretRef == nil {
+			c.ControllerExpandSecretRef = nil
+		}
 		source.CSI = &c
 	}
 	if !equal(source, was) {
-		errs = append(errs, field.Forbidden(specPath.Child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation"))
+		errs = append(errs, field.Forbidden(specPath.Child("persistentvolumesource"),
+			fmt.Sprintf("spec.persistentvolumesource is immutable after creation\n%v", diff.Diff(was, source))))
 	}
-	errs = append(errs, unchanged(specPath.Child("volumeMode"), v.Spec.VolumeMode, old.Spec.VolumeMode)...)
-	if old.Spec.NodeAffinity != nil && old.Spec.NodeAffinity.Required != nil {
-		errs = append(errs, unchanged(specPath.Child("nodeAffinity"), v.Spec.NodeAffinity, old.Spec.NodeAffinity)...)
+	errs = append(errs, unchanged(field.NewPath("volumeMode"), v.Spec.VolumeMode, old.Spec.VolumeMode)...)
+	if old.Spec.NodeAffinity != nil {
+		errs = append(errs, unchanged(field.NewPath("nodeAffinity"), currentLabels(v.Spec.NodeAffinity, old.Spec.NodeAffinity), old.Spec.NodeAffinity)...)
+	}
+	if old.Spec.VolumeAttributesClassName != nil && v.Spec.VolumeAttributesClassName == nil {
+		errs = append(errs, field.Forbidden(specPath.Child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
 	}
 	return errs
+}
+
+// renamedLabels are labels of nodes that a volume's affinity may be rewritten to.
+var renamedLabels = map[string]string{
+	corev1.LabelFailureDomainBetaZone:   corev1.LabelTopologyZone,
+	corev1.LabelFailureDomainBetaRegion: corev1.LabelTopologyRegion,
+	"beta.kubernetes.io/os":             corev1.LabelOSStable,
+	"beta.kubernetes.io/arch":           corev1.LabelArchStable,
+	corev1.LabelInstanceType:            corev1.LabelInstanceTypeStable,
+}
+
+// currentLabels returns a with the deprecated names of labels where old has them and a has the new.
+func currentLabels(a, old *corev1.VolumeNodeAffinity) *corev1.VolumeNodeAffinity {
+	if a == nil || a.Required == nil || old.Required == nil || len(a.Required.NodeSelectorTerms) != len(old.Required.NodeSelectorTerms) {
+		return a
+	}
+	a = a.DeepCopy()
+	for i := range a.Required.NodeSelectorTerms {
+		list, was := a.Required.NodeSelectorTerms[i].MatchExpressions, old.Required.NodeSelectorTerms[i].MatchExpressions
+		for j := range min(len(list), len(was)) {
+			if renamedLabels[was[j].Key] == list[j].Key {
+				list[j].Key = was[j].Key
+			}
+		}
+	}
+	return a
 }
 
 // PersistentVolumeStatusUpdate checks a write to a volume's status.

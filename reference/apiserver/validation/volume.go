@@ -4,6 +4,8 @@ import (
 	"path"
 
 	corev1 "k8s.io/api/core/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -222,8 +224,32 @@ func ephemeralVolume(p *field.Path, s *corev1.EphemeralVolumeSource) field.Error
 		return field.ErrorList{field.Required(p.Child("volumeClaimTemplate"), "")}
 	}
 	at, t := p.Child("volumeClaimTemplate"), s.VolumeClaimTemplate
-	errs := labels(at.Child("metadata", "labels"), t.Labels)
+	errs := templateMeta(at.Child("metadata"), &t.ObjectMeta)
 	return append(errs, claimSpec(at.Child("spec"), &t.Spec)...)
+}
+
+// templateMeta: the claim is named after the pod, so its template has labels and annotations only.
+func templateMeta(p *field.Path, m *metav1.ObjectMeta) field.ErrorList {
+	errs := apivalidation.ValidateAnnotations(m.Annotations, p.Child("annotations"))
+	errs = append(errs, labels(p.Child("labels"), m.Labels)...)
+	forbid := func(set bool, name string) {
+		if set {
+			errs = append(errs, field.Forbidden(p.Child(name), "cannot be set for an ephemeral volume"))
+		}
+	}
+	forbid(m.Name != "", "name")
+	forbid(m.GenerateName != "", "generateName")
+	forbid(m.Namespace != "", "namespace")
+	forbid(m.UID != "", "uid")
+	forbid(m.ResourceVersion != "", "resourceVersion")
+	forbid(m.Generation != 0, "generation")
+	forbid(!m.CreationTimestamp.IsZero(), "creationTimestamp")
+	forbid(m.DeletionTimestamp != nil, "deletionTimestamp")
+	forbid(m.DeletionGracePeriodSeconds != nil, "deletionGracePeriodSeconds")
+	forbid(len(m.OwnerReferences) > 0, "ownerReferences")
+	forbid(len(m.Finalizers) > 0, "finalizers")
+	forbid(len(m.ManagedFields) > 0, "managedFields")
+	return errs
 }
 
 func absolutePath(p *field.Path, s string) field.ErrorList {
