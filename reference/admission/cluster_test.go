@@ -56,10 +56,11 @@ func connect(t *testing.T, config *rest.Config) (kubernetes.Interface, *recorder
 	return client, r
 }
 
-// eventually polls until ok says yes, which it must soon.
+// eventually polls until ok says yes. Mostly that is at once; new kinds reach policies only when the
+// library forgets what it knew of the API, every 30 s.
 func eventually(t *testing.T, what string, ok func(ctx context.Context) bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) { return ok(ctx), nil })
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) { return ok(ctx), nil })
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
