@@ -21,6 +21,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/admission/defaultstorageclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaulttolerationseconds"
 	"github.com/etalon-dev/etalon/reference/admission/limitranger"
+	"github.com/etalon-dev/etalon/reference/admission/noderestriction"
 	"github.com/etalon-dev/etalon/reference/admission/persistentvolumeclaimresize"
 	"github.com/etalon-dev/etalon/reference/admission/podsecurity"
 	"github.com/etalon-dev/etalon/reference/admission/podtopologylabels"
@@ -50,7 +51,7 @@ var all = []plugin{
 	{lifecycle.PluginName, on, nil},
 	{limitranger.PluginName, on, limitranger.Register},
 	{serviceaccount.PluginName, on, serviceaccount.Register},
-	// NodeRestriction
+	{noderestriction.PluginName, off, noderestriction.Register},
 	{taintnodesbycondition.PluginName, on, taintnodesbycondition.Register},
 	{podsecurity.PluginName, on, podsecurity.Register},
 	{priority.PluginName, on, priority.Register},
