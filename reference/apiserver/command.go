@@ -49,6 +49,7 @@ func Command() *cobra.Command {
 	f.StringVar(&o.CertFile, "tls-cert-file", "", "serving certificate")
 	f.StringVar(&o.KeyFile, "tls-private-key-file", "", "key of --tls-cert-file")
 	o.Authentication.AddFlags(f)
+	o.Authorization.AddFlags(f)
 	f.StringVar(&o.ProxyClientCertFile, "proxy-client-cert-file", "", "client certificate for extension servers, which lets this server name the user")
 	f.StringVar(&o.ProxyClientKeyFile, "proxy-client-key-file", "", "key of --proxy-client-cert-file")
 	f.StringVar(&o.KubeletCertFile, "kubelet-client-certificate", "", "client certificate for kubelets")

@@ -44,6 +44,7 @@ func (c *Cluster) controlPlane() []spec.Process {
 		"--requestheader-group-headers", "X-Remote-Group", "--requestheader-extra-headers-prefix", "X-Remote-Extra-",
 		"--proxy-client-cert-file", pki(frontProxyClient + ".crt"), "--proxy-client-key-file", pki(frontProxyClient + ".key"),
 		"--enable-bootstrap-token-auth",
+		"--authorization-mode", "Node,RBAC", "--enable-admission-plugins", "NodeRestriction",
 		"--service-cluster-ip-range", network.Services.String(), "--service-node-port-range", "30000-32767",
 	}
 	if len(c.EtcdServers) > 0 {

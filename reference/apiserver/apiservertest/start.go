@@ -80,6 +80,7 @@ func New(t testing.TB, change ...func(*server.Options)) *Server {
 		UsernameHeaders: []string{"X-Remote-User"}, UIDHeaders: []string{"X-Remote-Uid"},
 		GroupHeaders: []string{"X-Remote-Group"}, ExtraHeaderPrefixes: []string{"X-Remote-Extra-"},
 	}
+	o.Admission.Enable = []string{"NodeRestriction"} // as every installer does
 	for _, f := range change {
 		f(&o)
 	}

@@ -67,7 +67,7 @@ func insist(ctx context.Context, client kubernetes.Interface, ensure func(contex
 // that no component is refused by a server that is ready.
 func (b *builtInServer) ensurePolicy(ctx context.Context, client kubernetes.Interface) error {
 	policy := bootstrap.Default()
-	if err := policy.Ensure(ctx, client); err != nil {
+	if err := policy.Ensure(ctx, client); err != nil || b.authz.rbac == nil {
 		return err
 	}
 	return wait.PollUntilContextTimeout(ctx, informersEvery, insistTimeout, true, func(context.Context) (bool, error) {
@@ -78,9 +78,9 @@ func (b *builtInServer) ensurePolicy(ctx context.Context, client kubernetes.Inte
 // knows tells whether authorization goes by every binding of the policy.
 func (b *builtInServer) knows(policy bootstrap.Policy) bool {
 	return !slices.ContainsFunc(policy.ClusterRoleBindings, func(binding rbacv1.ClusterRoleBinding) bool {
-		return !b.roles.Knows("", binding.Name, binding.RoleRef)
+		return !b.authz.rbac.Knows("", binding.Name, binding.RoleRef)
 	}) && !slices.ContainsFunc(policy.RoleBindings, func(binding rbacv1.RoleBinding) bool {
-		return !b.roles.Knows(binding.Namespace, binding.Name, binding.RoleRef)
+		return !b.authz.rbac.Knows(binding.Namespace, binding.Name, binding.RoleRef)
 	})
 }
 

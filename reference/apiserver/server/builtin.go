@@ -9,7 +9,9 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -22,7 +24,6 @@ import (
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
 	"github.com/etalon-dev/etalon/reference/auth/authentication"
-	"github.com/etalon-dev/etalon/reference/auth/rbac"
 	"github.com/etalon-dev/etalon/reference/auth/reviews"
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 )
@@ -39,7 +40,7 @@ type builtInServer struct {
 	authentication *authentication.Chain
 	issuer         *serviceaccount.Issuer
 	keys           []crypto.PublicKey // that check its tokens
-	roles          *rbac.Authorizer
+	authz          *authorizers
 	stores         *stores
 
 	// externalAddress is host:port of this server as pods reach it.
@@ -55,7 +56,7 @@ func (b *builtInServer) applyIdentity(ctx context.Context, cfg *genericapiserver
 		return err
 	}
 	var err error
-	b.roles, err = applyAuthorization(cfg, b.shared)
+	b.authz, err = applyAuthorization(cfg, b.options.Authorization, b.shared, b.stores.owner)
 	return err
 }
 
@@ -127,6 +128,8 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	*b.stores = stores{
 		pods: lateStore{built.Pods}, nodes: lateStore{built.Nodes},
 		secrets: lateStore{built.Secrets}, serviceAccounts: lateStore{built.ServiceAccounts},
+		resourceSlices:  lateStore{getterOf(built, resourcev1.GroupName, "resourceslices")},
+		podCertificates: lateStore{getterOf(built, certificatesv1.GroupName, "podcertificaterequests")},
 	}
 	core := built.Core.VersionedResourcesStorageMap["v1"]
 	audiences, tokens := b.options.Authentication.Audiences(), b.options.Authentication.ServiceAccounts
@@ -138,8 +141,20 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	}
 	built.Groups = append(built.Groups,
 		reviewGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
-		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.roles)))
+		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.authz.rules)))
 	return built, nil
+}
+
+// getterOf finds the storage of a resource, in any of its versions; nil if it is not served.
+func getterOf(built *registry.Built, group, resource string) rest.Getter {
+	for _, info := range built.Groups {
+		for _, served := range info.VersionedResourcesStorageMap {
+			if getter, ok := served[resource].(rest.Getter); ok && info.PrioritizedVersions[0].Group == group {
+				return getter
+			}
+		}
+	}
+	return nil
 }
 
 func reviewGroup(name string, versions map[string]map[string]rest.Storage) *genericapiserver.APIGroupInfo {

@@ -38,6 +38,9 @@ type Options struct {
 	// Optional: without them logs, exec, attach, port-forward and node proxy do not work.
 	KubeletCertFile, KubeletKeyFile, KubeletCAFile string
 
+	// Authorization chooses the authorizers.
+	Authorization Authorization
+
 	// Admission chooses the admission plugins.
 	Admission Admission
 

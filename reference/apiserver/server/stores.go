@@ -13,7 +13,10 @@ import (
 
 // stores are what authentication reads: the objects as they are stored now, not as a cache
 // remembers them. Identity is settled before the resources are built, so that they come late.
-type stores struct{ pods, nodes, secrets, serviceAccounts lateStore }
+type stores struct {
+	pods, nodes, secrets, serviceAccounts lateStore
+	resourceSlices, podCertificates       lateStore
+}
 
 // getters let tokens be checked against what they are bound to.
 func (s *stores) getters() serviceaccount.Getters {

@@ -6,7 +6,7 @@ import rbacv1 "k8s.io/api/rbac/v1"
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles
 func componentRoles() []rbacv1.ClusterRole {
 	return []rbacv1.ClusterRole{
-		clusterRole("system:node", nodeRules()...),
+		clusterRole("system:node", NodeRules()...),
 		clusterRole("system:kube-scheduler", schedulerRules()...),
 		clusterRole("system:kube-controller-manager", controllerManagerRules()...),
 		clusterRole("system:node-proxier",
@@ -48,9 +48,9 @@ func componentRoles() []rbacv1.ClusterRole {
 	}
 }
 
-// nodeRules are what the Node authorizer measures kubelets by; it narrows most of them to what the
+// NodeRules are the rules of system:node, what the Node authorizer measures kubelets by; it narrows most of them to what the
 // node's own pods need (see reference/auth/node).
-func nodeRules() []rbacv1.PolicyRule {
+func NodeRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		can("create", "authentication.k8s.io", "tokenreviews"),
 		can("create", "authorization.k8s.io", "localsubjectaccessreviews subjectaccessreviews"),

@@ -50,9 +50,9 @@ func clusterBindings() []rbacv1.ClusterRoleBinding {
 		clusterBinding("system:kube-scheduler", user(userScheduler)),
 		clusterBinding("system:volume-scheduler", user(userScheduler)),
 		clusterBinding("system:kube-dns", account("kube-dns")),
-		// Upstream binds system:node to nobody, because its Node authorizer lets a kubelet see
-		// only what belongs to its own pods. Until ours exists, nodes get the whole role.
-		clusterBinding("system:node", group(identity.NodesGroup)),
+		// Nobody: the Node authorizer lets a kubelet see only what belongs to its own pods. An
+		// administrator may add the group system:nodes where there is no Node authorizer.
+		clusterBinding("system:node"),
 		// Installers do this upstream: our own API server's certificate is not in system:masters.
 		clusterBinding("system:kubelet-api-admin", user(userAPIServer)),
 	}
