@@ -10,8 +10,6 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -169,7 +167,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 	}
 	shared := informers.NewSharedInformerFactory(client, resyncPeriod)
 	definitions := applyOpenAPI(cfg)
-	cfg.RESTOptionsGetter = backend.Getter(builtInCodec)
+	cfg.RESTOptionsGetter = backend.Getter(scheme.StorageCodec)
 	cfg.FlowControl = utilflowcontrol.New(shared, client.FlowcontrolV1(), cfg.MaxRequestsInFlight+cfg.MaxMutatingRequestsInFlight)
 	live, ready, err := etcdChecks(backend.Config(), ctx.Done())
 	if err != nil {
@@ -206,15 +204,6 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 	}
 	local := append(builtIn.groupVersions, apiextensionsv1.SchemeGroupVersion)
 	return newAggregator(*cfg, o, backend, shared, services, server, local, crds.Informers.Apiextensions().V1().CustomResourceDefinitions())
-}
-
-var protobufSerializer = protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)
-
-// builtInCodec stores a built-in resource as protobuf, in its group's storage version.
-func builtInCodec(gr schema.GroupResource) runtime.Codec {
-	gv := scheme.StorageVersion(gr.Group)
-	internal := schema.GroupVersion{Group: gv.Group, Version: runtime.APIVersionInternal}
-	return scheme.Codecs.CodecForVersions(protobufSerializer, scheme.Codecs.UniversalDeserializer(), gv, internal)
 }
 
 // loopbackURL is where this server answers for the Service default/kubernetes.

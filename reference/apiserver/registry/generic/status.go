@@ -63,6 +63,7 @@ type viewStrategy[T Object] struct {
 }
 
 func (s viewStrategy[T]) PrepareForUpdate(ctx context.Context, o, old runtime.Object) {
+	dropKinds(o, old)
 	s.u.Prepare(ctx, o.(T), old.(T))
 }
 

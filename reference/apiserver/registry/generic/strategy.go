@@ -49,6 +49,7 @@ func (s strategy[T]) PrepareForCreate(ctx context.Context, o runtime.Object) {
 }
 
 func (s strategy[T]) PrepareForUpdate(ctx context.Context, o, oldObj runtime.Object) {
+	dropKinds(o, oldObj)
 	obj, old := o.(T), oldObj.(T)
 	if s.r.Status != nil {
 		assign(s.r.Status(obj), s.r.Status(old))
@@ -58,6 +59,15 @@ func (s strategy[T]) PrepareForUpdate(ctx context.Context, o, oldObj runtime.Obj
 	}
 	if s.r.Generation && s.changed(obj, old) {
 		obj.SetGeneration(old.GetGeneration() + 1)
+	}
+}
+
+// dropKinds takes apiVersion and kind off objects in memory, where the machinery compares what is
+// stored with what is to be stored, and takes a write that changes nothing but times for none. With
+// one Go type for all versions, conversions leave on one of them what they leave off the other.
+func dropKinds(objects ...runtime.Object) {
+	for _, o := range objects {
+		o.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	}
 }
 

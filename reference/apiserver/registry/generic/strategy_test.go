@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -129,5 +130,19 @@ func TestWarnings(t *testing.T) {
 	}
 	if w := warns.StatusStrategy().WarningsOnUpdate(ctx, r, old); w != nil {
 		t.Errorf("a write to the status warned: %q", w)
+	}
+}
+
+// Whether a write changes anything is decided by comparing both objects whole.
+func TestAnUpdateComparesObjectsWithoutKinds(t *testing.T) {
+	for name, s := range map[string]rest.RESTUpdateStrategy{
+		"main": strategy[*appsv1.ReplicaSet]{r: &example}, "status": example.StatusStrategy(),
+	} {
+		old, r := replicaSet(3, 2, nil), replicaSet(3, 2, nil)
+		old.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))
+		s.PrepareForUpdate(context.Background(), r, old)
+		if diff := cmp.Diff(old, r); diff != "" {
+			t.Errorf("%s: an update that changes nothing differs:\n%s", name, diff)
+		}
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -37,12 +34,7 @@ func Getter(tb testing.TB) generic.RESTOptionsGetter {
 			tb.Error(err)
 		}
 	})
-	serializer := protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)
-	return storage.Embedded(etcd).Getter(func(gr schema.GroupResource) runtime.Codec {
-		gv := scheme.StorageVersion(gr.Group)
-		internal := schema.GroupVersion{Group: gv.Group, Version: runtime.APIVersionInternal}
-		return scheme.Codecs.CodecForVersions(serializer, scheme.Codecs.UniversalDeserializer(), gv, internal)
-	})
+	return storage.Embedded(etcd).Getter(scheme.StorageCodec)
 }
 
 // In returns a request's context in a namespace; "" for cluster-scoped resources.
