@@ -2,6 +2,7 @@ package conformance
 
 // Each area's package declares its specs as it is loaded.
 import (
+	_ "github.com/etalon-dev/etalon/conformance/admission"
 	_ "github.com/etalon-dev/etalon/conformance/api"
 	_ "github.com/etalon-dev/etalon/conformance/authorization"
 	_ "github.com/etalon-dev/etalon/conformance/configuration"

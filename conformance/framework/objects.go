@@ -24,7 +24,7 @@ type Object interface {
 
 // clusterScoped are the kinds we use that live in no namespace.
 var clusterScoped = map[string]bool{
-	"Namespace": true, "Node": true, "ClusterRole": true, "ClusterRoleBinding": true,
+	"Namespace": true, "Node": true, "ClusterRole": true, "ClusterRoleBinding": true, "PriorityClass": true,
 }
 
 // Create creates objects in the spec's namespace (or their own, when set); what the server
@@ -38,8 +38,18 @@ func (f *Framework) Create(ctx context.Context, objects ...Object) {
 
 // TryCreate creates one object and returns the server's refusal, if any.
 func (f *Framework) TryCreate(ctx context.Context, object Object) error {
+	return f.tryCreate(ctx, object, &metav1.CreateOptions{})
+}
+
+// DryCreate asks whether the object would be created, without creating it. What the server would have
+// made of it is in object afterwards; the refusal, if any, is returned.
+func (f *Framework) DryCreate(ctx context.Context, object Object) error {
+	return f.tryCreate(ctx, object, &metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+}
+
+func (f *Framework) tryCreate(ctx context.Context, object Object, options *metav1.CreateOptions) error {
 	return f.send(ctx, object, func(c *rest.RESTClient) *rest.Request {
-		return f.locate(c.Post(), object, false).VersionedParams(&metav1.CreateOptions{}, scheme.ParameterCodec).Body(object)
+		return f.locate(c.Post(), object, false).VersionedParams(options, scheme.ParameterCodec).Body(object)
 	})
 }
 
