@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -40,6 +41,7 @@ var DaemonSets = generic.Resource[*appsv1.DaemonSet]{
 	PrepareStatus: func(_ context.Context, d, old *appsv1.DaemonSet) {
 		setTemplateGeneration(d, templateGeneration(old))
 	},
+	Drop:           disabled.Of(func(d *appsv1.DaemonSet) *corev1.PodSpec { return &d.Spec.Template.Spec }),
 	Validate:       validation.DaemonSet,
 	Warnings:       warnings.DaemonSet,
 	ValidateUpdate: validation.DaemonSetUpdate,

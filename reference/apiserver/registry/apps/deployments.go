@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -26,6 +27,7 @@ var Deployments = generic.Resource[*appsv1.Deployment]{
 	Status:         func(d *appsv1.Deployment) any { return &d.Status },
 	PrepareStatus:  func(_ context.Context, d, old *appsv1.Deployment) { d.Labels = old.Labels },
 	StatusResets:   []string{"metadata.labels"},
+	Drop:           disabled.Of(func(d *appsv1.Deployment) *corev1.PodSpec { return &d.Spec.Template.Spec }),
 	Validate:       validation.Deployment,
 	Warnings:       warnings.Deployment,
 	ValidateUpdate: validation.DeploymentUpdate,

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -24,6 +25,7 @@ var ReplicaSets = generic.Resource[*appsv1.ReplicaSet]{
 	Object: &appsv1.ReplicaSet{}, List: &appsv1.ReplicaSetList{},
 	Spec:           func(r *appsv1.ReplicaSet) any { return &r.Spec },
 	Status:         func(r *appsv1.ReplicaSet) any { return &r.Status },
+	Drop:           disabled.Of(func(r *appsv1.ReplicaSet) *corev1.PodSpec { return &r.Spec.Template.Spec }),
 	Validate:       validation.ReplicaSet,
 	Warnings:       warnings.ReplicaSet,
 	ValidateUpdate: validation.ReplicaSetUpdate,

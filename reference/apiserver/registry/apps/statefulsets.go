@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -17,6 +18,7 @@ var StatefulSets = generic.Resource[*appsv1.StatefulSet]{
 	Object: &appsv1.StatefulSet{}, List: &appsv1.StatefulSetList{},
 	Spec:           func(s *appsv1.StatefulSet) any { return &s.Spec },
 	Status:         func(s *appsv1.StatefulSet) any { return &s.Status },
+	Drop:           disabled.Of(func(s *appsv1.StatefulSet) *corev1.PodSpec { return &s.Spec.Template.Spec }),
 	Validate:       validation.StatefulSet,
 	Warnings:       warnings.StatefulSet,
 	ValidateUpdate: validation.StatefulSetUpdate,

@@ -5,6 +5,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -21,6 +22,7 @@ var CronJobs = generic.Resource[*batchv1.CronJob]{
 	Object: &batchv1.CronJob{}, List: &batchv1.CronJobList{},
 	Spec:           func(c *batchv1.CronJob) any { return &c.Spec },
 	Status:         func(c *batchv1.CronJob) any { return &c.Status },
+	Drop:           disabled.Of(func(c *batchv1.CronJob) *corev1.PodSpec { return &c.Spec.JobTemplate.Spec.Template.Spec }),
 	Validate:       validation.CronJob,
 	Warnings:       warnings.CronJobTemplate,
 	ValidateUpdate: validation.CronJobUpdate,

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/apiserver/pkg/registry/rest"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -31,6 +32,7 @@ var Jobs = generic.Resource[*batchv1.Job]{
 	Spec:           func(j *batchv1.Job) any { return &j.Spec },
 	Status:         func(j *batchv1.Job) any { return &j.Status },
 	PrepareCreate:  func(_ context.Context, j *batchv1.Job) { selectOwnPods(j) },
+	Drop:           disabled.Of(func(j *batchv1.Job) *corev1.PodSpec { return &j.Spec.Template.Spec }),
 	Validate:       validation.Job,
 	Warnings:       warnings.Job,
 	ValidateUpdate: validation.JobUpdate,

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -20,6 +21,7 @@ var Nodes = generic.Resource[*corev1.Node]{
 	Spec:           func(n *corev1.Node) any { return &n.Spec },
 	Status:         func(n *corev1.Node) any { return &n.Status },
 	StatusOnCreate: true, // a kubelet registers with its addresses and capacity
+	Drop:           disabled.Node,
 	Validate:       validation.Node,
 	Warnings:       warnings.Node,
 	ValidateUpdate: validation.NodeUpdate,

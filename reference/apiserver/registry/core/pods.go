@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/podqos"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
@@ -24,6 +25,7 @@ var Pods = generic.Resource[*corev1.Pod]{
 	PrepareCreate:  preparePod,
 	PrepareStatus:  preparePodStatus,
 	StatusResets:   []string{"metadata.deletionTimestamp", "metadata.ownerReferences"},
+	Drop:           disabled.Of(func(p *corev1.Pod) *corev1.PodSpec { return &p.Spec }),
 	Validate:       validation.Pod,
 	Warnings:       warnings.Pod,
 	ValidateUpdate: validation.PodUpdate,

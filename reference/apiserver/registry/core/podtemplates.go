@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -14,6 +15,7 @@ var PodTemplates = generic.Resource[*corev1.PodTemplate]{
 	GV: corev1.SchemeGroupVersion, Plural: "podtemplates", Singular: "podtemplate",
 	Object: &corev1.PodTemplate{}, List: &corev1.PodTemplateList{},
 	Spec:           func(t *corev1.PodTemplate) any { return &t.Template },
+	Drop:           disabled.Of(func(t *corev1.PodTemplate) *corev1.PodSpec { return &t.Template.Spec }),
 	Validate:       validation.PodTemplate,
 	Warnings:       warnings.PodTemplate,
 	ValidateUpdate: validation.PodTemplateUpdate,

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apiserver/pkg/registry/rest"
 
+	"github.com/etalon-dev/etalon/reference/apiserver/disabled"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
@@ -23,8 +24,14 @@ var (
 var ReplicationControllers = generic.Resource[*corev1.ReplicationController]{
 	GV: corev1.SchemeGroupVersion, Plural: "replicationcontrollers", Singular: "replicationcontroller", Short: []string{"rc"}, Categories: []string{"all"},
 	Object: &corev1.ReplicationController{}, List: &corev1.ReplicationControllerList{},
-	Spec:           func(r *corev1.ReplicationController) any { return &r.Spec },
-	Status:         func(r *corev1.ReplicationController) any { return &r.Status },
+	Spec:   func(r *corev1.ReplicationController) any { return &r.Spec },
+	Status: func(r *corev1.ReplicationController) any { return &r.Status },
+	Drop: disabled.Of(func(r *corev1.ReplicationController) *corev1.PodSpec {
+		if r.Spec.Template == nil {
+			return nil
+		}
+		return &r.Spec.Template.Spec
+	}),
 	Validate:       validation.ReplicationController,
 	Warnings:       warnings.ReplicationController,
 	ValidateUpdate: validation.ReplicationControllerUpdate,

@@ -50,6 +50,9 @@ type Resource[T Object] struct {
 	// StatusResets are further fields that PrepareStatus puts back, for server-side apply.
 	StatusResets []string
 
+	// Drop takes away what is not stored unless old, nil for a new object, has it: fields whose
+	// feature is off. It runs first of all on writes to the main resource.
+	Drop func(obj, old T)
 	// PrepareCreate runs after the status was cleared and the generation set, before validation.
 	PrepareCreate func(ctx context.Context, obj T)
 	// PrepareUpdate runs after the status was put back, before the generation is judged.

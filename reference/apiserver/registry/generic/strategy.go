@@ -37,6 +37,10 @@ func (s strategy[T]) NamespaceScoped() bool { return !s.r.Cluster }
 
 func (s strategy[T]) PrepareForCreate(ctx context.Context, o runtime.Object) {
 	obj := o.(T)
+	if s.r.Drop != nil {
+		var none T
+		s.r.Drop(obj, none)
+	}
 	if s.r.Status != nil && !s.r.StatusOnCreate {
 		clear(s.r.Status(obj))
 	}
@@ -51,6 +55,9 @@ func (s strategy[T]) PrepareForCreate(ctx context.Context, o runtime.Object) {
 func (s strategy[T]) PrepareForUpdate(ctx context.Context, o, oldObj runtime.Object) {
 	dropKinds(o, oldObj)
 	obj, old := o.(T), oldObj.(T)
+	if s.r.Drop != nil {
+		s.r.Drop(obj, old)
+	}
 	if s.r.Status != nil {
 		assign(s.r.Status(obj), s.r.Status(old))
 	}
