@@ -125,7 +125,7 @@ func ingressBackend(p *field.Path, b *networkingv1.IngressBackend) (errs field.E
 	if b.Service.Name == "" {
 		errs = append(errs, field.Required(service.Child("name"), ""))
 	} else {
-		errs = append(errs, invalids(service.Child("name"), b.Service.Name, dns1035Name(b.Service.Name, false))...)
+		errs = append(errs, invalids(service.Child("name"), b.Service.Name, labelName(b.Service.Name, false))...)
 	}
 	port := service.Child("port")
 	switch hasName, hasNumber := b.Service.Port.Name != "", b.Service.Port.Number != 0; {

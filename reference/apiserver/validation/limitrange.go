@@ -2,6 +2,7 @@ package validation
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -21,6 +22,7 @@ func LimitRange(l *corev1.LimitRange) field.ErrorList {
 			errs = append(errs, field.Duplicate(at.Child("type"), item.Type))
 		}
 		types.Insert(item.Type)
+		errs = append(errs, limitType(at.Child("type"), item.Type)...)
 		errs = append(errs, limitRangeItem(at, item)...)
 	}
 	return errs
@@ -29,6 +31,22 @@ func LimitRange(l *corev1.LimitRange) field.ErrorList {
 // LimitRangeUpdate checks a replacement of a LimitRange; everything may change.
 func LimitRangeUpdate(l, old *corev1.LimitRange) field.ErrorList {
 	return append(updatedMeta(&l.ObjectMeta, &old.ObjectMeta), LimitRange(l)...)
+}
+
+// limitType: names without a domain are Kubernetes' own.
+func limitType(p *field.Path, t corev1.LimitType) field.ErrorList {
+	if t == "" {
+		return nil
+	}
+	errs := qualifiedName(p, string(t))
+	switch {
+	case len(errs) > 0:
+		return errs
+	case strings.Contains(string(t), "/"):
+	case t != corev1.LimitTypePod && t != corev1.LimitTypeContainer && t != corev1.LimitTypePersistentVolumeClaim:
+		errs = append(errs, field.Invalid(p, t, "must be a standard limit type or fully qualified"))
+	}
+	return errs
 }
 
 func limitRangeItem(p *field.Path, i *corev1.LimitRangeItem) (errs field.ErrorList) {
@@ -50,7 +68,7 @@ func limitRangeItem(p *field.Path, i *corev1.LimitRangeItem) (errs field.ErrorLi
 		_, lower := i.Min[corev1.ResourceStorage]
 		_, upper := i.Max[corev1.ResourceStorage]
 		if !lower && !upper {
-			errs = append(errs, field.Required(p, "either minimum or maximum storage value is required, but neither was provided"))
+			errs = append(errs, field.Required(p.Child("limits"), "either minimum or maximum storage value is required, but neither was provided"))
 		}
 	}
 	for _, name := range resourceNames(all) {
@@ -93,8 +111,15 @@ func limitRangeOrder(p *field.Path, i *corev1.LimitRangeItem, name corev1.Resour
 	if hasRatio && ratio.Cmp(resource.MustParse("1")) < 0 {
 		errs = append(errs, field.Invalid(p.Child("maxLimitRequestRatio").Key(string(name)), ratio.String(), fmt.Sprintf("ratio %s is less than 1", ratio.String())))
 	}
-	if (isHugePages(name) || !isNative(name)) && hasRequest != hasDefault && (hasRequest || hasDefault) {
-		errs = append(errs, field.Required(p.Child("default").Key(string(name)), "must be set for non overcommitable resources"))
+	if hasRatio && hasMin && hasMax && smallest.Sign() > 0 {
+		if most := largest.AsApproximateFloat64() / smallest.AsApproximateFloat64(); ratio.AsApproximateFloat64() > most {
+			errs = append(errs, field.Invalid(p.Child("maxLimitRequestRatio").Key(string(name)), ratio.String(),
+				fmt.Sprintf("ratio %s is greater than max/min = %f", ratio.String(), most)))
+		}
+	}
+	if !mayOvercommit(name) && hasDefault && hasRequest && limit.Cmp(request) != 0 {
+		errs = append(errs, field.Invalid(p.Child("defaultRequest").Key(string(name)), request.String(),
+			fmt.Sprintf("default value %s must equal to defaultRequest value %s in %s", limit.String(), request.String(), name)))
 	}
 	return errs
 }

@@ -26,7 +26,7 @@ func isHeadless(s *corev1.ServiceSpec) bool {
 // Service checks a new service. Whether addresses and ports are in the cluster's ranges, and free,
 // is the allocators' business.
 func Service(s *corev1.Service) field.ErrorList {
-	errs := newMeta(&s.ObjectMeta, namespaced, dns1035Name)
+	errs := newMeta(&s.ObjectMeta, namespaced, labelName)
 	spec := &s.Spec
 	if len(spec.Ports) == 0 && !isHeadless(spec) && spec.Type != corev1.ServiceTypeExternalName {
 		errs = append(errs, field.Required(specPath.Child("ports"), ""))
@@ -46,6 +46,7 @@ func Service(s *corev1.Service) field.ErrorList {
 		}
 	}
 	errs = append(errs, loadBalancerFields(spec)...)
+	errs = append(errs, annotatedRanges(s)...)
 	errs = append(errs, trafficPolicies(spec)...)
 	return errs
 }
@@ -176,6 +177,25 @@ func loadBalancerFields(s *corev1.ServiceSpec) (errs field.ErrorList) {
 			errs = append(errs, field.Forbidden(p, onlyForLoadBalancer))
 		}
 		errs = append(errs, qualifiedName(p, *s.LoadBalancerClass)...)
+	}
+	return errs
+}
+
+// annotatedRanges checks the annotation that loadBalancerSourceRanges replaced.
+func annotatedRanges(s *corev1.Service) (errs field.ErrorList) {
+	value, ok := s.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey]
+	if !ok {
+		return nil
+	}
+	p := metadataPath.Child("annotations").Key(corev1.AnnotationLoadBalancerSourceRangesKey)
+	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return field.ErrorList{field.Forbidden(p, onlyForLoadBalancer)}
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return nil
+	}
+	for _, r := range strings.Split(value, ",") {
+		errs = append(errs, validation.IsValidCIDRForLegacyField(p, strings.TrimSpace(r), true, nil)...)
 	}
 	return errs
 }

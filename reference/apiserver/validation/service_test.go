@@ -34,7 +34,11 @@ spec: {type: LoadBalancer, clusterIP: 10.96.0.7, ports: [{port: 80, nodePort: 30
 
 func TestService(t *testing.T) {
 	table(t, service, validation.Service, []row[corev1.Service]{
-		{"name", func(s *corev1.Service) { s.Name = "1st" }, `metadata.name: Invalid value: "1st": a DNS-1035 label must consist of…`},
+		{"name", func(s *corev1.Service) { s.Name = "a.b" }, `metadata.name: Invalid value: "a.b": must not contain dots`},
+		{"name with a digit first", func(s *corev1.Service) { s.Name = "1st" }, ``},
+		{"annotated ranges", func(s *corev1.Service) {
+			s.Annotations = map[string]string{corev1.AnnotationLoadBalancerSourceRangesKey: "10.0.0.0/8"}
+		}, "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used when `type` is 'LoadBalancer'"},
 		{"no ports", func(s *corev1.Service) { s.Spec.Ports = nil }, `spec.ports: Required value`},
 		{"port", func(s *corev1.Service) { s.Spec.Ports[0].Port = 0 }, `spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive`},
 		{"unnamed among many", func(s *corev1.Service) {
@@ -87,11 +91,23 @@ func TestServiceUpdate(t *testing.T) {
 		{"selector", func(s *corev1.Service) { s.Spec.Selector["a"] = "b" }, ``},
 		{"address", func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "10.96.0.8", []string{"10.96.0.8"} },
 			`spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set`},
+		{"family", func(s *corev1.Service) { s.Spec.IPFamilies = []corev1.IPFamily{"IPv4"} }, ``},
 		{"no address", func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil },
 			`spec.clusterIPs[0]: Invalid value: null: primary clusterIP can not be unset`},
 		{"becomes external", func(s *corev1.Service) {
 			s.Spec = corev1.ServiceSpec{Type: "ExternalName", ExternalName: "a.example.com", SessionAffinity: "None"}
 		}, ``},
+	})
+	updates(t, `
+metadata: {name: web, namespace: default}
+spec: {clusterIPs: [10.96.0.7, "fd00::7"], clusterIP: 10.96.0.7, ipFamilies: [IPv4, IPv6], ipFamilyPolicy: RequireDualStack, ports: [{port: 80}]}
+`, validation.ServiceUpdate, []row[corev1.Service]{
+		{"one family", func(s *corev1.Service) {
+			s.Spec.IPFamilies, s.Spec.ClusterIPs, s.Spec.IPFamilyPolicy = s.Spec.IPFamilies[:1], s.Spec.ClusterIPs[:1], ptr(corev1.IPFamilyPolicySingleStack)
+		}, ``},
+		{"one family silently", func(s *corev1.Service) { s.Spec.IPFamilies = s.Spec.IPFamilies[:1] },
+			"spec.ipFamilies: Invalid value: [\"IPv4\"]: `ipFamilyPolicy` must be set to 'SingleStack' when releasing the secondary ipFamily"},
+		{"no family", func(s *corev1.Service) { s.Spec.IPFamilies = nil }, `spec.ipFamilies[0]: Invalid value: null: primary ipFamily can not be unset`},
 	})
 	updates(t, service, validation.ServiceStatusUpdate, []row[corev1.Service]{
 		{"ingress", func(s *corev1.Service) { s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "1.1.1.1"}} },

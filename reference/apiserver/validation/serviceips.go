@@ -65,6 +65,7 @@ func clusterIPs(s *corev1.ServiceSpec) (errs field.ErrorList) {
 // ServiceUpdate checks a replacement of a service.
 func ServiceUpdate(s, old *corev1.Service) field.ErrorList {
 	errs := append(updatedMeta(&s.ObjectMeta, &old.ObjectMeta), clusterIPsUpdate(&s.Spec, &old.Spec)...)
+	errs = append(errs, ipFamiliesUpdate(&s.Spec, &old.Spec)...)
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer && old.Spec.Type == corev1.ServiceTypeLoadBalancer &&
 		!equal(s.Spec.LoadBalancerClass, old.Spec.LoadBalancerClass) {
 		errs = append(errs, field.Invalid(specPath.Child("loadBalancerClass"), s.Spec.LoadBalancerClass, "may not change once set"))
@@ -95,6 +96,30 @@ func clusterIPsUpdate(s, old *corev1.ServiceSpec) (errs field.ErrorList) {
 		case len(s.ClusterIPs) > 1 && s.ClusterIPs[1] != old.ClusterIPs[1]:
 			errs = append(errs, field.Invalid(p.Index(1), s.ClusterIPs, "may not change once set"))
 		}
+	}
+	return errs
+}
+
+// ipFamiliesUpdate: families follow the same rule as addresses.
+func ipFamiliesUpdate(s, old *corev1.ServiceSpec) (errs field.ErrorList) {
+	if old.Type == corev1.ServiceTypeExternalName || s.Type == corev1.ServiceTypeExternalName || len(old.IPFamilies) == 0 {
+		return nil
+	}
+	p := specPath.Child("ipFamilies")
+	switch {
+	case len(s.IPFamilies) == 0:
+		errs = append(errs, field.Invalid(p.Index(0), s.IPFamilies, "primary ipFamily can not be unset"))
+	case s.IPFamilies[0] != old.IPFamilies[0]:
+		errs = append(errs, field.Invalid(p.Index(0), s.IPFamilies, "may not change once set"))
+	}
+	if len(old.IPFamilies) < 2 {
+		return errs
+	}
+	switch {
+	case len(s.IPFamilies) == 1 && (s.IPFamilyPolicy == nil || *s.IPFamilyPolicy != corev1.IPFamilyPolicySingleStack):
+		errs = append(errs, field.Invalid(p, s.IPFamilies, "`ipFamilyPolicy` must be set to 'SingleStack' when releasing the secondary ipFamily"))
+	case len(s.IPFamilies) > 1 && s.IPFamilies[1] != old.IPFamilies[1]:
+		errs = append(errs, field.Invalid(p.Index(1), s.IPFamilies, "may not change once set"))
 	}
 	return errs
 }
