@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -35,6 +36,7 @@ type Server struct {
 	pki        *pki.Authority
 	frontProxy *pki.Authority
 	stop       func()
+	running    *server.Server
 }
 
 // Start starts an API server and returns the configuration of an administrator. Server and data
@@ -127,6 +129,9 @@ func (s *Server) Stranger() *rest.Config {
 // Options are those that the server runs with.
 func (s *Server) Options() server.Options { return s.options }
 
+// Authorizer decides what users of the running server may do.
+func (s *Server) Authorizer() authorizer.UnconditionalAuthorizer { return s.running.Authorizer() }
+
 // Restart stops the server and starts it again on the same data and address.
 func (s *Server) Restart() {
 	s.t.Helper()
@@ -142,6 +147,7 @@ func (s *Server) run() {
 		cancel()
 		s.t.Fatalf("API server: %v", err)
 	}
+	s.running = apiServer
 	s.options.Listen = []string{apiServer.Address().String()}
 	done := make(chan error, 1)
 	go func() { done <- apiServer.Run(ctx) }()

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
@@ -44,6 +45,11 @@ type Server struct {
 
 // Loopback is the configuration of an all-powerful client within this process.
 func (s *Server) Loopback() *rest.Config { return rest.CopyConfig(s.loopback) }
+
+// Authorizer decides what users may do: all configured authorizers together.
+func (s *Server) Authorizer() authorizer.UnconditionalAuthorizer {
+	return s.aggregator.GenericAPIServer.Authorizer
+}
 
 // Address is the first address the server listens on.
 func (s *Server) Address() net.Addr { return s.address }
