@@ -13,13 +13,17 @@ const maxCronJobName = 52
 
 // CronJob checks a new CronJob.
 func CronJob(c *batchv1.CronJob) field.ErrorList {
-	s := &c.Spec
-	errs := newMeta(&c.ObjectMeta, namespaced, subdomainName)
+	errs := append(newMeta(&c.ObjectMeta, namespaced, subdomainName), cronJobSpec(&c.Spec, &batchv1.CronJobSpec{})...)
 	if len(c.Name) > maxCronJobName {
 		errs = append(errs, field.Invalid(metadataPath.Child("name"), c.Name, "must be no more than 52 characters"))
 	}
-	errs = append(errs, cronSchedule(specPath.Child("schedule"), s.Schedule, s.TimeZone != nil)...)
-	if s.TimeZone != nil {
+	return errs
+}
+
+// cronJobSpec lets a spec keep what its former version has: a time zone that is no longer known, one in the schedule.
+func cronJobSpec(s, old *batchv1.CronJobSpec) field.ErrorList {
+	errs := cronSchedule(specPath.Child("schedule"), s.Schedule, s.TimeZone != nil, strings.Contains(old.Schedule, "TZ"))
+	if s.TimeZone != nil && !equal(s.TimeZone, old.TimeZone) {
 		errs = append(errs, timeZone(specPath.Child("timeZone"), *s.TimeZone)...)
 	}
 	errs = append(errs, nonNegativePtr(specPath.Child("startingDeadlineSeconds"), s.StartingDeadlineSeconds)...)
@@ -34,15 +38,17 @@ func CronJob(c *batchv1.CronJob) field.ErrorList {
 	return append(errs, jobSpec(template, &s.JobTemplate.Spec)...)
 }
 
-func cronSchedule(p *field.Path, schedule string, hasZone bool) (errs field.ErrorList) {
-	if schedule == "" {
+func cronSchedule(p *field.Path, schedule string, hasZone, mayNameZone bool) (errs field.ErrorList) {
+	switch {
+	case schedule == "":
 		return field.ErrorList{field.Required(p, "")}
+	case strings.Contains(schedule, "TZ") && !mayNameZone:
+		return field.ErrorList{field.Invalid(p, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")}
+	case strings.Contains(schedule, "TZ") && hasZone:
+		return field.ErrorList{field.Invalid(p, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule")}
 	}
-	if strings.Contains(schedule, "TZ") {
-		if hasZone {
-			errs = append(errs, field.Invalid(p, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"))
-		}
-		return append(errs, field.Invalid(p, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+	if strings.HasPrefix(schedule, "TZ=") || strings.HasPrefix(schedule, "CRON_TZ=") {
+		_, schedule, _ = strings.Cut(schedule, " ")
 	}
 	if err := checkCron(schedule); err != nil {
 		errs = append(errs, field.Invalid(p, schedule, err.Error()))
@@ -63,9 +69,9 @@ func timeZone(p *field.Path, name string) field.ErrorList {
 	return nil
 }
 
-// CronJobUpdate checks a replacement of a CronJob; everything may change.
+// CronJobUpdate checks a replacement of a CronJob; everything may change. Names were not always bounded.
 func CronJobUpdate(c, old *batchv1.CronJob) field.ErrorList {
-	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), CronJob(c)...)
+	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), cronJobSpec(&c.Spec, &old.Spec)...)
 }
 
 // CronJobStatusUpdate checks a write to a CronJob's status.

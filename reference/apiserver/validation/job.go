@@ -6,6 +6,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8slabels "k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -14,16 +16,67 @@ const maxIndexedParallelism = 100_000
 // Job checks a new Job, whose selector has been generated unless manualSelector is set.
 func Job(j *batchv1.Job) field.ErrorList {
 	errs := newMeta(&j.ObjectMeta, namespaced, subdomainName)
-	errs = append(errs, jobSpec(specPath, &j.Spec)...)
-	if j.Spec.Selector == nil {
+	errs = append(errs, generatedSelector(j)...)
+	errs = append(errs, selectingJobSpec(&j.Spec)...)
+	if c := j.Spec.Completions; jobIndexed(&j.Spec) && c != nil && *c > 0 {
+		// The last pod's hostname is the longest.
+		if hostname := fmt.Sprintf("%s-%d", j.Name, *c-1); len(validation.IsDNS1123Label(hostname)) > 0 {
+			errs = append(errs, field.Invalid(metadataPath.Child("name"), j.Name, "will not able to create pod with invalid DNS label: "+hostname))
+		}
+	}
+	return errs
+}
+
+func selectingJobSpec(s *batchv1.JobSpec) field.ErrorList {
+	errs := jobSpec(specPath, s)
+	if s.Selector == nil {
 		return append(errs, field.Required(specPath.Child("selector"), ""))
 	}
-	errs = append(errs, labelSelector(specPath.Child("selector"), j.Spec.Selector)...)
-	selector, err := metav1.LabelSelectorAsSelector(j.Spec.Selector)
+	errs = append(errs, labelSelector(specPath.Child("selector"), s.Selector)...)
+	selector, err := metav1.LabelSelectorAsSelector(s.Selector)
 	if err != nil {
 		return errs // said already
 	}
-	return append(errs, templateMatches(specPath.Child("template"), &j.Spec.Template, selector)...)
+	return append(errs, templateMatches(specPath.Child("template"), &s.Template, selector)...)
+}
+
+// Labels of a Job's pods from before labels had prefixes.
+const (
+	oldControllerUIDLabel = "controller-uid"
+	oldJobNameLabel       = "job-name"
+)
+
+// generatedSelector: a Job whose selector is generated selects its own pods, whatever labels the user chose.
+func generatedSelector(j *batchv1.Job) (errs field.ErrorList) {
+	if isTrue(j.Spec.ManualSelector) || j.Spec.Selector == nil {
+		return nil
+	}
+	if j.UID == "" {
+		errs = append(errs, field.Required(metadataPath.Child("uid"), ""))
+	}
+	uid, name := string(j.UID), j.Name
+	generated := map[string]string{
+		batchv1.ControllerUidLabel: uid, oldControllerUIDLabel: uid, batchv1.JobNameLabel: name, oldJobNameLabel: name,
+	}
+	has := j.Spec.Template.Labels
+	for _, key := range []string{oldControllerUIDLabel, oldJobNameLabel, batchv1.ControllerUidLabel, batchv1.JobNameLabel} {
+		p, must := specPath.Child("template", "metadata", "labels").Key(key), fmt.Sprintf("must be '%s'", generated[key])
+		if _, ok := has[key]; !ok {
+			errs = append(errs, field.Required(p, must))
+		}
+		if has[key] != generated[key] {
+			errs = append(errs, field.Invalid(p, has, must))
+		}
+	}
+	selector, err := metav1.LabelSelectorAsSelector(j.Spec.Selector)
+	if err == nil && !selector.Matches(k8slabels.Set(generated)) {
+		errs = append(errs, field.Invalid(specPath.Child("selector"), j.Spec.Selector, "`selector` not auto-generated"))
+	}
+	return errs
+}
+
+func jobIndexed(s *batchv1.JobSpec) bool {
+	return s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion
 }
 
 // jobSpec checks what the specs of Jobs and of the templates of CronJobs have in common.
@@ -36,7 +89,11 @@ func jobSpec(p *field.Path, s *batchv1.JobSpec) field.ErrorList {
 	errs = append(errs, nonNegativePtr(p.Child("backoffLimitPerIndex"), s.BackoffLimitPerIndex)...)
 	errs = append(errs, nonNegativePtr(p.Child("maxFailedIndexes"), s.MaxFailedIndexes)...)
 	errs = append(errs, completionMode(p, s)...)
-	errs = append(errs, oneOfPtr(p.Child("podReplacementPolicy"), s.PodReplacementPolicy, batchv1.Failed, batchv1.TerminatingOrFailed)...)
+	replacements := []batchv1.PodReplacementPolicy{batchv1.Failed, batchv1.TerminatingOrFailed}
+	if s.PodFailurePolicy != nil { // which cannot judge a pod before it has ended
+		replacements = replacements[:1]
+	}
+	errs = append(errs, oneOfPtr(p.Child("podReplacementPolicy"), s.PodReplacementPolicy, replacements...)...)
 	if s.ManagedBy != nil {
 		errs = append(errs, managedBy(p.Child("managedBy"), *s.ManagedBy)...)
 	}
@@ -55,9 +112,8 @@ func jobSpec(p *field.Path, s *batchv1.JobSpec) field.ErrorList {
 }
 
 func completionMode(p *field.Path, s *batchv1.JobSpec) (errs field.ErrorList) {
-	indexed := s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion
-	errs = append(errs, oneOfPtr(p.Child("completionMode"), s.CompletionMode, batchv1.IndexedCompletion, batchv1.NonIndexedCompletion)...)
-	if indexed {
+	errs = append(errs, oneOfPtr(p.Child("completionMode"), s.CompletionMode, batchv1.NonIndexedCompletion, batchv1.IndexedCompletion)...)
+	if jobIndexed(s) {
 		if s.Completions == nil {
 			errs = append(errs, field.Required(p.Child("completions"), fmt.Sprintf("when completion mode is %s", batchv1.IndexedCompletion)))
 		}
@@ -65,6 +121,7 @@ func completionMode(p *field.Path, s *batchv1.JobSpec) (errs field.ErrorList) {
 			errs = append(errs, field.Invalid(p.Child("parallelism"), *s.Parallelism,
 				fmt.Sprintf("must be less than or equal to %d when completion mode is %s", maxIndexedParallelism, batchv1.IndexedCompletion)))
 		}
+		errs = append(errs, failedIndexesLimit(p, s)...)
 	} else if s.BackoffLimitPerIndex != nil {
 		errs = append(errs, field.Invalid(p.Child("backoffLimitPerIndex"), *s.BackoffLimitPerIndex, "requires indexed completion mode"))
 	}
@@ -72,29 +129,39 @@ func completionMode(p *field.Path, s *batchv1.JobSpec) (errs field.ErrorList) {
 		errs = append(errs, field.Required(p.Child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"))
 	}
 	if s.SuccessPolicy != nil {
-		errs = append(errs, successPolicy(p.Child("successPolicy"), s.SuccessPolicy, indexed)...)
+		errs = append(errs, successPolicy(p.Child("successPolicy"), s)...)
 	}
 	return errs
 }
 
-const maxPolicyRules = 20
+// Beyond manyCompletions, a Job that counts failures by index is bounded further: its status would grow too large.
+const (
+	maxFailedIndexes   = 100_000
+	manyCompletions    = 100_000
+	maxWithManyIndexes = 10_000
+)
 
-func successPolicy(p *field.Path, s *batchv1.SuccessPolicy, indexed bool) (errs field.ErrorList) {
-	if !indexed {
-		errs = append(errs, field.Invalid(p, s, "requires indexed completion mode"))
-	}
-	switch n := len(s.Rules); {
-	case n == 0:
-		errs = append(errs, field.Required(p.Child("rules"), "at least one rules must be specified when the successPolicy is specified"))
-	case n > maxPolicyRules:
-		errs = append(errs, field.TooMany(p.Child("rules"), n, maxPolicyRules))
-	}
-	for i, r := range s.Rules {
-		at := p.Child("rules").Index(i)
-		if r.SucceededIndexes == nil && r.SucceededCount == nil {
-			errs = append(errs, field.Required(at, "at least one of succeededCount or succeededIndexes must be specified"))
+func failedIndexesLimit(p *field.Path, s *batchv1.JobSpec) (errs field.ErrorList) {
+	most := p.Child("maxFailedIndexes")
+	if n := s.MaxFailedIndexes; n != nil {
+		if s.Completions != nil && *n > *s.Completions {
+			errs = append(errs, field.Invalid(most, *n, "must be less than or equal to completions"))
 		}
-		errs = append(errs, nonNegativePtr(at.Child("succeededCount"), r.SucceededCount)...)
+		if *n > maxFailedIndexes {
+			errs = append(errs, field.Invalid(most, *n, fmt.Sprintf("must be less than or equal to %d", maxFailedIndexes)))
+		}
+	}
+	if s.Completions == nil || *s.Completions <= manyCompletions || s.BackoffLimitPerIndex == nil {
+		return errs
+	}
+	tooMany := fmt.Sprintf("must be less than or equal to %d when completions are above %d and used with backoff limit per index", maxWithManyIndexes, manyCompletions)
+	if s.MaxFailedIndexes == nil {
+		errs = append(errs, field.Required(most, fmt.Sprintf("must be specified when completions is above %d", manyCompletions)))
+	} else if *s.MaxFailedIndexes > maxWithManyIndexes {
+		errs = append(errs, field.Invalid(most, *s.MaxFailedIndexes, tooMany))
+	}
+	if s.Parallelism != nil && *s.Parallelism > maxWithManyIndexes {
+		errs = append(errs, field.Invalid(p.Child("parallelism"), *s.Parallelism, tooMany))
 	}
 	return errs
 }
@@ -103,73 +170,6 @@ func managedBy(p *field.Path, name string) field.ErrorList {
 	errs := domainPrefixed(p, name)
 	if len(name) > 63 {
 		errs = append(errs, field.TooLong(p, name, 63))
-	}
-	return errs
-}
-
-func podFailurePolicy(p *field.Path, s *batchv1.JobSpec) (errs field.ErrorList) {
-	if s.PodFailurePolicy == nil {
-		return nil
-	}
-	rules := p.Child("rules")
-	if n := len(s.PodFailurePolicy.Rules); n > maxPolicyRules {
-		errs = append(errs, field.TooMany(rules, n, maxPolicyRules))
-	}
-	names := map[string]bool{}
-	for _, list := range [][]corev1.Container{s.Template.Spec.Containers, s.Template.Spec.InitContainers} {
-		for i := range list {
-			names[list[i].Name] = true
-		}
-	}
-	for i, r := range s.PodFailurePolicy.Rules {
-		at := rules.Index(i)
-		errs = append(errs, oneOf(at.Child("action"), r.Action, batchv1.PodFailurePolicyActionCount,
-			batchv1.PodFailurePolicyActionFailIndex, batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionIgnore)...)
-		if r.Action == batchv1.PodFailurePolicyActionFailIndex && s.BackoffLimitPerIndex == nil {
-			errs = append(errs, field.Invalid(at.Child("action"), r.Action, "requires the backoffLimitPerIndex to be set"))
-		}
-		switch {
-		case r.OnExitCodes != nil && len(r.OnPodConditions) > 0:
-			errs = append(errs, field.Invalid(at, r, "specifying both OnExitCodes and OnPodConditions is not supported"))
-		case r.OnExitCodes == nil && len(r.OnPodConditions) == 0:
-			errs = append(errs, field.Invalid(at, r, "specifying one of OnExitCodes and OnPodConditions is required"))
-		}
-		if r.OnExitCodes != nil {
-			errs = append(errs, onExitCodes(at.Child("onExitCodes"), r.OnExitCodes, names)...)
-		}
-		for j, c := range r.OnPodConditions {
-			p := at.Child("onPodConditions").Index(j)
-			errs = append(errs, qualifiedName(p.Child("type"), string(c.Type))...)
-			errs = append(errs, oneOf(p.Child("status"), c.Status, corev1.ConditionFalse, corev1.ConditionTrue, corev1.ConditionUnknown)...)
-		}
-	}
-	return errs
-}
-
-func onExitCodes(p *field.Path, r *batchv1.PodFailurePolicyOnExitCodesRequirement, containers map[string]bool) (errs field.ErrorList) {
-	errs = append(errs, oneOf(p.Child("operator"), r.Operator, batchv1.PodFailurePolicyOnExitCodesOpIn, batchv1.PodFailurePolicyOnExitCodesOpNotIn)...)
-	if r.ContainerName != nil && !containers[*r.ContainerName] {
-		errs = append(errs, field.Invalid(p.Child("containerName"), *r.ContainerName, "must be one of the container or initContainer names in the pod template"))
-	}
-	values := p.Child("values")
-	switch n := len(r.Values); {
-	case n == 0:
-		errs = append(errs, field.Invalid(values, r.Values, "at least one value is required"))
-	case n > 255:
-		errs = append(errs, field.TooMany(values, n, 255))
-	}
-	seen := map[int32]bool{}
-	for i, v := range r.Values {
-		if v == 0 && r.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn {
-			errs = append(errs, field.Invalid(values.Index(i), v, "must not be 0 for the In operator"))
-		}
-		if seen[v] {
-			errs = append(errs, field.Duplicate(values.Index(i), v))
-		}
-		if i > 0 && r.Values[i-1] > v {
-			errs = append(errs, field.Invalid(values, r.Values, "must be ordered"))
-		}
-		seen[v] = true
 	}
 	return errs
 }

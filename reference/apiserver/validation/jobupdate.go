@@ -6,18 +6,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// JobUpdate checks a replacement of a Job. While a Job is suspended and has not started, where its
-// pods may run can still be changed.
+// JobUpdate checks a replacement of a Job. While a Job is suspended and has no pods, where they may run
+// and what they need can still be changed.
 func JobUpdate(j, old *batchv1.Job) field.ErrorList {
-	errs := append(updatedMeta(&j.ObjectMeta, &old.ObjectMeta), Job(j)...)
+	errs := append(updatedMeta(&j.ObjectMeta, &old.ObjectMeta), selectingJobSpec(&j.Spec)...)
 	s, was := &j.Spec, &old.Spec
-	if !elasticUpdate(s, was) {
-		errs = append(errs, unchanged(specPath.Child("completions"), s.Completions, was.Completions)...)
-	}
+	errs = append(errs, completionsUpdate(specPath.Child("completions"), s, was)...)
 	errs = append(errs, unchanged(specPath.Child("selector"), s.Selector, was.Selector)...)
 	template := s.Template.DeepCopy()
-	if isTrue(was.Suspend) && old.Status.StartTime == nil {
+	if isTrue(was.Suspend) && (old.Status.StartTime == nil || jobIs(old, batchv1.JobSuspended) && old.Status.Active == 0) {
 		keepPlacement(template, &was.Template)
+		keepResources(template.Spec.Containers, was.Template.Spec.Containers)
+		keepResources(template.Spec.InitContainers, was.Template.Spec.InitContainers)
 	}
 	errs = append(errs, unchanged(specPath.Child("template"), *template, was.Template)...)
 	errs = append(errs, unchanged(specPath.Child("completionMode"), s.CompletionMode, was.CompletionMode)...)
@@ -27,11 +27,26 @@ func JobUpdate(j, old *batchv1.Job) field.ErrorList {
 	return append(errs, unchanged(specPath.Child("successPolicy"), s.SuccessPolicy, was.SuccessPolicy)...)
 }
 
-// elasticUpdate: an indexed Job is resized by changing completions together with parallelism.
-func elasticUpdate(s, old *batchv1.JobSpec) bool {
-	return s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion &&
-		s.Completions != nil && s.Parallelism != nil && old.Completions != nil && old.Parallelism != nil &&
-		*s.Completions == *s.Parallelism && *old.Completions == *old.Parallelism
+// completionsUpdate: an indexed Job is resized by changing completions together with parallelism.
+func completionsUpdate(p *field.Path, s, old *batchv1.JobSpec) field.ErrorList {
+	switch {
+	case !jobIndexed(s):
+		return unchanged(p, s.Completions, old.Completions)
+	case s.Completions == nil, equal(s.Completions, old.Completions):
+		return nil // which an indexed Job needs, as has been said
+	case s.Parallelism == nil || *s.Completions != *s.Parallelism:
+		return field.ErrorList{field.Invalid(p, *s.Completions, "can only be modified in tandem with spec.parallelism")}
+	}
+	return nil
+}
+
+// keepResources puts back what containers ask for, where they are otherwise the same ones.
+func keepResources(containers, old []corev1.Container) {
+	for i := range containers {
+		if i < len(old) && containers[i].Name == old[i].Name {
+			containers[i].Resources = old[i].Resources
+		}
+	}
 }
 
 // keepPlacement puts back what may change of a suspended Job's template (KEP-2926).
@@ -53,37 +68,4 @@ func keepPlacement(t, old *corev1.PodTemplateSpec) {
 	if t.Spec.Affinity != nil {
 		t.Spec.Affinity.NodeAffinity = old.Spec.Affinity.NodeAffinity
 	}
-}
-
-// JobStatusUpdate checks a write to a Job's status.
-func JobStatusUpdate(j, old *batchv1.Job) field.ErrorList {
-	s := &j.Status
-	errs := append(updatedMeta(&j.ObjectMeta, &old.ObjectMeta), counts(
-		count{"active", s.Active},
-		count{"succeeded", s.Succeeded},
-		count{"failed", s.Failed},
-	)...)
-	errs = append(errs, nonNegativePtr(statusPath.Child("ready"), s.Ready)...)
-	errs = append(errs, nonNegativePtr(statusPath.Child("terminating"), s.Terminating)...)
-	if jobIs(j, batchv1.JobComplete) && jobIs(j, batchv1.JobFailed) {
-		errs = append(errs, field.Invalid(statusPath.Child("conditions"), s.Conditions, "cannot set Complete=True and Failed=true conditions"))
-	}
-	for _, c := range []batchv1.JobConditionType{batchv1.JobComplete, batchv1.JobFailed} {
-		if jobIs(old, c) && !jobIs(j, c) {
-			errs = append(errs, field.Invalid(statusPath.Child("conditions"), s.Conditions, "cannot disable the terminal "+string(c)+"=True condition"))
-		}
-	}
-	if s.CompletionTime != nil && !jobIs(j, batchv1.JobComplete) {
-		errs = append(errs, field.Invalid(statusPath.Child("completionTime"), s.CompletionTime, "cannot set completionTime when there is no Complete=True condition"))
-	}
-	return errs
-}
-
-func jobIs(j *batchv1.Job, t batchv1.JobConditionType) bool {
-	for _, c := range j.Status.Conditions {
-		if c.Type == t && c.Status == corev1.ConditionTrue {
-			return true
-		}
-	}
-	return false
 }

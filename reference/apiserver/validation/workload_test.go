@@ -175,7 +175,7 @@ spec:
 `
 
 func TestJob(t *testing.T) {
-	table(t, job, validation.Job, []row[batchv1.Job]{
+	table(t, strings.Replace(job, "spec:", "spec:\n  manualSelector: true", 1), validation.Job, []row[batchv1.Job]{
 		{"restart policy", func(j *batchv1.Job) { j.Spec.Template.Spec.RestartPolicy = "Always" },
 			`spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"`},
 		{"indexed", func(j *batchv1.Job) { j.Spec.CompletionMode, j.Spec.Completions = ptr(batchv1.IndexedCompletion), nil },
