@@ -15,9 +15,9 @@ const legacyIngressClass = "kubernetes.io/ingress.class"
 // Ingress checks a new Ingress.
 func Ingress(in *networkingv1.Ingress) field.ErrorList {
 	errs := ingressSpec(in)
-	if _, ok := in.Annotations[legacyIngressClass]; ok && in.Spec.IngressClassName != nil {
-		errs = append(errs, field.Invalid(metadataPath.Child("annotations").Child(legacyIngressClass), in.Annotations[legacyIngressClass],
-			"can not be set when the class field is also set"))
+	if class, ok := in.Annotations[legacyIngressClass]; ok && in.Spec.IngressClassName != nil && class != *in.Spec.IngressClassName {
+		errs = append(errs, field.Invalid(field.NewPath("annotations").Child(legacyIngressClass), class,
+			"must match `ingressClassName` when both are specified"))
 	}
 	return errs
 }

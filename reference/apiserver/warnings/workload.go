@@ -49,6 +49,9 @@ func StatefulSet(s, old *appsv1.StatefulSet) (out []string) {
 	} else {
 		out = grown(s.Generation, old.Generation, &s.Spec.Template)
 	}
+	if n := s.Spec.RevisionHistoryLimit; n != nil && *n < 0 {
+		out = append(out, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+	}
 	if old == nil || s.Generation != old.Generation {
 		for i := range s.Spec.VolumeClaimTemplates {
 			out = append(out, claimSpec(field.NewPath("spec", "volumeClaimTemplates").Index(i).Child("spec"), &s.Spec.VolumeClaimTemplates[i].Spec)...)
@@ -67,18 +70,26 @@ func DaemonSet(d, old *appsv1.DaemonSet) []string {
 
 // Job is ReplicationController for a Job.
 func Job(j, old *batchv1.Job) []string {
+	large := largeJob(field.NewPath("spec"), &j.Spec)
 	if old == nil {
-		return named(j, &j.Spec.Template)
+		return append(named(j, &j.Spec.Template), large...)
 	}
-	return grown(j.Generation, old.Generation, &j.Spec.Template)
+	return append(grown(j.Generation, old.Generation, &j.Spec.Template), large...)
 }
 
-// CronJobTemplate warns of the pods that a CronJob's Jobs make.
+// CronJobTemplate warns of a CronJob, and of the pods that its Jobs make.
 func CronJobTemplate(c, old *batchv1.CronJob) []string {
-	if old != nil && c.Generation == old.Generation {
-		return nil
+	path := field.NewPath("spec", "jobTemplate", "spec")
+	out := largeJob(path, &c.Spec.JobTemplate.Spec)
+	if old == nil {
+		out = append(out, named(c, nil)...)
+	} else {
+		out = append(out, schedule(c)...)
 	}
-	return PodTemplateSpec(field.NewPath("spec", "jobTemplate", "spec", "template"), &c.Spec.JobTemplate.Spec.Template)
+	if old != nil && c.Generation == old.Generation {
+		return out
+	}
+	return append(out, PodTemplateSpec(path.Child("template"), &c.Spec.JobTemplate.Spec.Template)...)
 }
 
 // named warns of a new workload.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 var sliceDoc = discoveryv1.EndpointSlice{}.SwaggerDoc()
@@ -21,6 +22,7 @@ var EndpointSlices = generic.Resource[*discoveryv1.EndpointSlice]{
 	Object: &discoveryv1.EndpointSlice{}, List: &discoveryv1.EndpointSliceList{},
 	Validate:       validation.EndpointSlice,
 	ValidateUpdate: validation.EndpointSliceUpdate,
+	Warnings:       warnings.EndpointSlice,
 	Generation:     true,
 	Changed: func(s, old *discoveryv1.EndpointSlice) bool {
 		return s.AddressType != old.AddressType || !equality.Semantic.DeepEqual(s.Endpoints, old.Endpoints) ||

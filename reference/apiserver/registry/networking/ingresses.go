@@ -8,6 +8,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
+	"github.com/etalon-dev/etalon/reference/apiserver/warnings"
 )
 
 // Ingresses is the ingresses resource.
@@ -18,6 +19,7 @@ var Ingresses = generic.Resource[*networkingv1.Ingress]{
 	Status:         func(i *networkingv1.Ingress) any { return &i.Status },
 	Validate:       validation.Ingress,
 	ValidateUpdate: validation.IngressUpdate,
+	Warnings:       warnings.Ingress,
 	ValidateStatus: validation.IngressStatusUpdate,
 	Generation:     true,
 	Columns: []generic.Column[*networkingv1.Ingress]{
