@@ -13,7 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-const minCertificateSeconds = 600
+const (
+	minCertificateSeconds = 600
+	legacySigner          = "kubernetes.io/legacy-unknown" // for what certificates.k8s.io/v1beta1 could not say
+)
 
 var keyUsages = sets.New(certificatesv1.UsageSigning, certificatesv1.UsageDigitalSignature, certificatesv1.UsageContentCommitment,
 	certificatesv1.UsageKeyEncipherment, certificatesv1.UsageKeyAgreement, certificatesv1.UsageDataEncipherment, certificatesv1.UsageCertSign,
@@ -44,7 +47,11 @@ func CertificateSigningRequest(c *certificatesv1.CertificateSigningRequest) fiel
 		}
 		seen.Insert(u)
 	}
-	errs = append(errs, signerName(specPath.Child("signerName"), s.SignerName)...)
+	if s.SignerName == legacySigner {
+		errs = append(errs, field.Invalid(specPath.Child("signerName"), s.SignerName, "the legacy signerName is not allowed via this API version"))
+	} else {
+		errs = append(errs, signerName(specPath.Child("signerName"), s.SignerName)...)
+	}
 	if e := s.ExpirationSeconds; e != nil && *e < minCertificateSeconds {
 		errs = append(errs, field.Invalid(specPath.Child("expirationSeconds"), *e, "may not specify a duration less than 600 seconds (10 minutes)"))
 	}
@@ -71,16 +78,65 @@ func signerName(p *field.Path, name string) (errs field.ErrorList) {
 	if !ok || strings.Contains(path, "/") {
 		return field.ErrorList{field.Invalid(p, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")}
 	}
-	for _, m := range validation.IsDNS1123Subdomain(domain) {
-		errs = append(errs, field.Invalid(p, domain, fmt.Sprintf("validating label %q: %s", domain, m)))
+	if len(domain) > validation.DNS1123SubdomainMaxLength {
+		errs = append(errs, field.TooLong(p, domain, validation.DNS1123SubdomainMaxLength))
 	}
-	if strings.Count(domain, ".") == 0 {
+	errs = append(errs, firstBadLabel(p, domain, validation.IsDNS1123Label)...)
+	if !strings.Contains(domain, ".") {
 		errs = append(errs, field.Invalid(p, domain, "should be a domain with at least two segments separated by dots"))
 	}
-	for _, m := range validation.IsDNS1123Subdomain(path) {
-		errs = append(errs, field.Invalid(p, path, fmt.Sprintf("validating label %q: %s", path, m)))
+	errs = append(errs, firstBadLabel(p, path, validation.IsDNS1123Subdomain)...)
+	if len(name) > maxSignerName {
+		errs = append(errs, field.TooLong(p, name, maxSignerName))
 	}
 	return errs
+}
+
+// maxSignerName is a domain, a slash, and a path that has room for namespace and name of an object.
+const maxSignerName = validation.DNS1123SubdomainMaxLength + 1 + validation.DNS1123SubdomainMaxLength + validation.DNS1123LabelMaxLength + 1
+
+// firstBadLabel says what is wrong with the first label of a dotted name that is wrong.
+func firstBadLabel(p *field.Path, name string, check func(string) []string) (errs field.ErrorList) {
+	for _, label := range strings.Split(name, ".") {
+		for _, m := range check(label) {
+			errs = append(errs, field.Invalid(p, name, fmt.Sprintf("validating label %q: %s", label, m)))
+		}
+		if len(errs) > 0 {
+			return errs
+		}
+	}
+	return nil
+}
+
+// csrCertificate wants PEM blocks of certificates, and of nothing else.
+func csrCertificate(p *field.Path, text []byte) field.ErrorList {
+	refuse := func(detail string) field.ErrorList {
+		return field.ErrorList{field.Invalid(p, "<certificate data>", detail)}
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	blocks := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		blocks++
+		if block.Type != "CERTIFICATE" {
+			return refuse(fmt.Sprintf("only CERTIFICATE PEM blocks are allowed, found %q", block.Type))
+		}
+		if len(block.Headers) > 0 {
+			return refuse("no PEM block headers are permitted")
+		}
+		certificates, err := x509.ParseCertificates(block.Bytes)
+		if err != nil {
+			return refuse(err.Error())
+		}
+		if len(certificates) == 0 {
+			return refuse("found CERTIFICATE PEM block containing 0 certificates")
+		}
+	}
+	if blocks == 0 {
+		return refuse("must contain at least one CERTIFICATE PEM block")
+	}
+	return nil
 }
 
 func csrConditions(c *certificatesv1.CertificateSigningRequest) (errs field.ErrorList) {
@@ -142,6 +198,9 @@ func CertificateSigningRequestStatusUpdate(c, old *certificatesv1.CertificateSig
 	errs := append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), csrConditions(c)...)
 	if len(old.Status.Certificate) > 0 && !equal(c.Status.Certificate, old.Status.Certificate) {
 		errs = append(errs, field.Forbidden(statusPath.Child("certificate"), "updates may not modify existing certificate content"))
+	}
+	if !equal(c.Status.Certificate, old.Status.Certificate) {
+		errs = append(errs, csrCertificate(statusPath.Child("certificate"), c.Status.Certificate)...)
 	}
 	for _, t := range []certificatesv1.RequestConditionType{certificatesv1.CertificateApproved, certificatesv1.CertificateDenied} {
 		if !equal(conditionsOf(c, t), conditionsOf(old, t)) {

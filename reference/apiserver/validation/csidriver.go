@@ -1,6 +1,8 @@
 package validation
 
 import (
+	"fmt"
+
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -22,7 +24,7 @@ func CSIDriver(d *storagev1.CSIDriver) field.ErrorList {
 	errs = append(errs, oneOfPtr(specPath.Child("fsGroupPolicy"), s.FSGroupPolicy,
 		storagev1.FileFSGroupPolicy, storagev1.NoneFSGroupPolicy, storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)...)
 	for _, m := range s.VolumeLifecycleModes {
-		errs = append(errs, supportedValue(specPath.Child("volumeLifecycleModes"), m, storagev1.VolumeLifecycleEphemeral, storagev1.VolumeLifecyclePersistent)...)
+		errs = append(errs, supportedValue(specPath.Child("volumeLifecycleModes"), m, storagev1.VolumeLifecyclePersistent, storagev1.VolumeLifecycleEphemeral)...)
 	}
 	audiences := sets.New[string]()
 	for i, t := range s.TokenRequests {
@@ -39,8 +41,14 @@ func CSIDriver(d *storagev1.CSIDriver) field.ErrorList {
 			errs = append(errs, field.Invalid(at.Child("expirationSeconds"), *e, "may not specify a duration larger than 2^32 seconds"))
 		}
 	}
+	if n := s.NodeAllocatableUpdatePeriodSeconds; n != nil && *n < minAllocatableUpdateSeconds {
+		errs = append(errs, field.Invalid(specPath.Child("nodeAllocatableUpdatePeriodSeconds"), *n,
+			fmt.Sprintf("must be greater than or equal to %d seconds", minAllocatableUpdateSeconds)))
+	}
 	return errs
 }
+
+const minAllocatableUpdateSeconds = 10
 
 // CSIDriverUpdate checks a replacement of a CSIDriver.
 func CSIDriverUpdate(d, old *storagev1.CSIDriver) field.ErrorList {

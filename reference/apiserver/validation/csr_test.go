@@ -35,6 +35,10 @@ func TestCertificateSigningRequest(t *testing.T) {
 		{"usages", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.Usages = nil }, `spec.usages: Required value`},
 		{"signer", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.SignerName = "s" },
 			`spec.signerName: Invalid value: "s": must be a fully qualified domain and path of the form 'example.com/signer-name'`},
+		{"legacy signer", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.SignerName = "kubernetes.io/legacy-unknown" },
+			`spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed via this API version`},
+		{"signer's domain", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.SignerName = "a..b/s" },
+			`spec.signerName: Invalid value: "a..b": validating label "": a lowercase RFC 1123 label must consist…`},
 		{"request", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.Request = nil },
 			`spec.request: Invalid value: null: PEM block type must be CERTIFICATE REQUEST`},
 		{"duration", func(c *certificatesv1.CertificateSigningRequest) { c.Spec.ExpirationSeconds = ptr[int32](599) },
@@ -52,4 +56,14 @@ func TestCertificateSigningRequest(t *testing.T) {
 	expect(t, validation.CertificateSigningRequestApprovalUpdate(approved, valid()), ``)
 	expect(t, validation.CertificateSigningRequestUpdate(approved, valid()),
 		`status.conditions: Forbidden: updates may not add, remove, or modify a condition of type "Approved"`)
+
+	for text, want := range map[string]string{
+		"a":             "must contain at least one CERTIFICATE PEM block",
+		string(request): `only CERTIFICATE PEM blocks are allowed, found "CERTIFICATE REQUEST"`,
+	} {
+		issued := valid()
+		issued.Status.Certificate = []byte(text)
+		expect(t, validation.CertificateSigningRequestStatusUpdate(issued, valid()), `status.certificate: Invalid value: "<certificate data>": `+want)
+		expect(t, validation.CertificateSigningRequestStatusUpdate(issued, issued), ``)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
 )
 
 // FlowSchema checks a new FlowSchema.
@@ -37,8 +38,16 @@ func FlowSchema(f *flowcontrolv1.FlowSchema) field.ErrorList {
 	for i := range s.Rules {
 		errs = append(errs, flowRule(specPath.Child("rules").Index(i), &s.Rules[i])...)
 	}
+	for _, mandatory := range bootstrap.MandatoryFlowSchemas {
+		if f.Name == mandatory.Name && !equal(*s, mandatory.Spec) {
+			errs = append(errs, field.Invalid(specPath, *s, fmt.Sprintf("spec of '%s' must equal the fixed value", f.Name)))
+		}
+	}
 	return errs
 }
+
+// flowVerbs are those of requests for resources.
+var flowVerbs = []string{"create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"}
 
 func flowRule(p *field.Path, r *flowcontrolv1.PolicyRulesWithSubjects) (errs field.ErrorList) {
 	if len(r.Subjects) == 0 {
@@ -50,38 +59,72 @@ func flowRule(p *field.Path, r *flowcontrolv1.PolicyRulesWithSubjects) (errs fie
 	if len(r.ResourceRules) == 0 && len(r.NonResourceRules) == 0 {
 		errs = append(errs, field.Required(p, "at least one of resourceRules and nonResourceRules has to be non-empty"))
 	}
-	atLeastOne := func(p *field.Path, list []string, what string) {
+	atLeastOne := func(p *field.Path, list []string, what, none string) {
 		if len(list) == 0 {
-			errs = append(errs, field.Required(p, what+" must contain at least one value"))
+			errs = append(errs, field.Required(p, none))
 		} else if len(list) > 1 && slices.Contains(list, "*") {
 			errs = append(errs, field.Invalid(p, list, "if '*' is present, must not specify other "+what))
 		}
 	}
 	for i, rr := range r.ResourceRules {
 		at := p.Child("resourceRules").Index(i)
-		atLeastOne(at.Child("verbs"), rr.Verbs, "verbs")
-		atLeastOne(at.Child("apiGroups"), rr.APIGroups, "api groups")
-		atLeastOne(at.Child("resources"), rr.Resources, "resources")
+		atLeastOne(at.Child("verbs"), rr.Verbs, "verbs", noVerbs)
+		if unknown := func(v string) bool { return v != "*" && !slices.Contains(flowVerbs, v) }; slices.ContainsFunc(rr.Verbs, unknown) && !slices.Contains(rr.Verbs, "*") {
+			errs = append(errs, field.NotSupported(at.Child("verbs"), rr.Verbs, flowVerbs))
+		}
+		atLeastOne(at.Child("apiGroups"), rr.APIGroups, "api groups", "resource rules must supply at least one api group")
+		atLeastOne(at.Child("resources"), rr.Resources, "resources", "resource rules must supply at least one resource")
 		if len(rr.Namespaces) == 0 && !rr.ClusterScope {
 			errs = append(errs, field.Required(at.Child("namespaces"), "resource rules that are not cluster scoped must supply at least one namespace"))
 		}
+		if slices.Contains(rr.Namespaces, flowcontrolv1.NamespaceEvery) {
+			if len(rr.Namespaces) > 1 {
+				errs = append(errs, field.Invalid(at.Child("namespaces"), rr.Namespaces, "if '*' is present, must not specify other namespaces"))
+			}
+			continue
+		}
 		for j, n := range rr.Namespaces {
-			if n != flowcontrolv1.NamespaceEvery {
-				errs = append(errs, invalids(at.Child("namespaces").Index(j), n, apivalidation.ValidateNamespaceName(n, false))...)
+			for _, m := range apivalidation.ValidateNamespaceName(n, false) {
+				errs = append(errs, field.Invalid(at.Child("namespaces").Index(j), n, "each member of this list must be '*' or a DNS-1123 label; "+m))
 			}
 		}
 	}
 	for i, nr := range r.NonResourceRules {
 		at := p.Child("nonResourceRules").Index(i)
-		atLeastOne(at.Child("verbs"), nr.Verbs, "verbs")
-		atLeastOne(at.Child("nonResourceURLs"), nr.NonResourceURLs, "nonResourceURLs")
+		atLeastOne(at.Child("verbs"), nr.Verbs, "verbs", noVerbs)
+		urls := at.Child("nonResourceURLs")
+		atLeastOne(urls, nr.NonResourceURLs, "non-resource URLs", "nonResourceURLs must contain at least one value")
+		if slices.Contains(nr.NonResourceURLs, flowcontrolv1.NonResourceAll) {
+			continue
+		}
 		for j, u := range nr.NonResourceURLs {
-			if u != flowcontrolv1.NonResourceAll && !strings.HasPrefix(u, "/") {
-				errs = append(errs, field.Invalid(at.Child("nonResourceURLs").Index(j), u, "must start with slash"))
+			if detail := urlFault(u); detail != "" {
+				errs = append(errs, field.Invalid(urls.Index(j), u, detail))
 			}
 		}
 	}
 	return errs
+}
+
+const noVerbs = "verbs must contain at least one value"
+
+// urlFault says what is wrong with a path, which may end with a wildcard; "" for nothing.
+func urlFault(u string) string {
+	switch wildcards := strings.Count(u, "*"); {
+	case u == "":
+		return "must not be empty"
+	case u == "/":
+		return ""
+	case !strings.HasPrefix(u, "/"):
+		return "must start with slash"
+	case strings.Contains(u, " "):
+		return "must not contain white-space"
+	case strings.Contains(u, "//"):
+		return "must not contain double slash"
+	case wildcards > 1 || wildcards == 1 && !strings.HasSuffix(u, "/*"):
+		return "wildcard can only do suffix matching"
+	}
+	return ""
 }
 
 func flowSubject(p *field.Path, s *flowcontrolv1.Subject) (errs field.ErrorList) {

@@ -5,6 +5,7 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -20,12 +21,11 @@ func HorizontalPodAutoscaler(h *autoscalingv2.HorizontalPodAutoscaler) field.Err
 	smallest := int32(1)
 	if s.MinReplicas != nil {
 		smallest = *s.MinReplicas
-		least := int32(1)
-		if scalesFromZero(s.Metrics) {
-			least = 0
+		if smallest < 0 {
+			errs = append(errs, field.Invalid(specPath.Child("minReplicas"), smallest, "must be greater than or equal to 0"))
 		}
-		if smallest < least {
-			errs = append(errs, field.Invalid(specPath.Child("minReplicas"), smallest, fmt.Sprintf("must be greater than or equal to %d", least)))
+		if smallest == 0 && !scalesFromZero(s.Metrics) {
+			errs = append(errs, field.Forbidden(specPath.Child("metrics"), "must specify at least one Object or External metric to support scaling to zero replicas"))
 		}
 	}
 	if s.MaxReplicas < 1 {
@@ -65,18 +65,25 @@ func scaleTarget(p *field.Path, r *autoscalingv2.CrossVersionObjectReference) (e
 	}
 	segment("kind", r.Kind)
 	segment("name", r.Name)
+	if _, err := schema.ParseGroupVersion(r.APIVersion); err != nil {
+		errs = append(errs, field.Invalid(p.Child("apiVersion"), r.APIVersion, err.Error()))
+	}
 	return errs
 }
 
 func metricSpec(p *field.Path, m *autoscalingv2.MetricSpec) field.ErrorList {
 	errs := oneOf(p.Child("type"), m.Type, autoscalingv2.ContainerResourceMetricSourceType, autoscalingv2.ExternalMetricSourceType,
 		autoscalingv2.ObjectMetricSourceType, autoscalingv2.PodsMetricSourceType, autoscalingv2.ResourceMetricSourceType)
-	set := map[autoscalingv2.MetricSourceType]bool{}
+	sources := 0
+	for _, present := range []bool{m.Object != nil, m.Pods != nil, m.Resource != nil, m.ContainerResource != nil, m.External != nil} {
+		if present {
+			sources++
+		}
+	}
 	source := func(t autoscalingv2.MetricSourceType, name string, present bool, check func(*field.Path) field.ErrorList) {
 		if present {
-			set[t] = true
-			if t != m.Type {
-				errs = append(errs, field.Forbidden(p.Child(name), "may only be set when `type` is '"+string(t)+"'"))
+			if t != m.Type && sources > 1 {
+				errs = append(errs, field.Forbidden(p.Child(name), "must populate the given metric source only"))
 			}
 			errs = append(errs, check(p.Child(name))...)
 		} else if t == m.Type {
@@ -86,22 +93,56 @@ func metricSpec(p *field.Path, m *autoscalingv2.MetricSpec) field.ErrorList {
 	source(autoscalingv2.ObjectMetricSourceType, "object", m.Object != nil, func(p *field.Path) field.ErrorList {
 		errs := scaleTarget(p.Child("describedObject"), &m.Object.DescribedObject)
 		errs = append(errs, metricIdentifier(p.Child("metric"), &m.Object.Metric)...)
-		return append(errs, metricTarget(p.Child("target"), &m.Object.Target)...)
+		errs = append(errs, metricTarget(p.Child("target"), &m.Object.Target)...)
+		if m.Object.Target.Value == nil && m.Object.Target.AverageValue == nil {
+			errs = append(errs, field.Required(p.Child("target", "averageValue"), "must set either a target value or a target averageValue"))
+		}
+		return errs
 	})
 	source(autoscalingv2.PodsMetricSourceType, "pods", m.Pods != nil, func(p *field.Path) field.ErrorList {
-		return append(metricIdentifier(p.Child("metric"), &m.Pods.Metric), metricTarget(p.Child("target"), &m.Pods.Target)...)
+		errs := append(metricIdentifier(p.Child("metric"), &m.Pods.Metric), metricTarget(p.Child("target"), &m.Pods.Target)...)
+		if v := m.Pods.Target.AverageValue; v == nil || v.Sign() != 1 {
+			errs = append(errs, field.Required(p.Child("target", "averageValue"), "must specify a positive target averageValue"))
+		}
+		return errs
 	})
 	source(autoscalingv2.ResourceMetricSourceType, "resource", m.Resource != nil, func(p *field.Path) field.ErrorList {
-		return append(required(p.Child("name"), string(m.Resource.Name)), metricTarget(p.Child("target"), &m.Resource.Target)...)
+		return append(needed(p.Child("name"), string(m.Resource.Name), "must specify a resource name"), resourceTarget(p.Child("target"), &m.Resource.Target)...)
 	})
 	source(autoscalingv2.ContainerResourceMetricSourceType, "containerResource", m.ContainerResource != nil, func(p *field.Path) field.ErrorList {
-		errs := required(p.Child("name"), string(m.ContainerResource.Name))
-		errs = append(errs, required(p.Child("container"), m.ContainerResource.Container)...)
-		return append(errs, metricTarget(p.Child("target"), &m.ContainerResource.Target)...)
+		errs := needed(p.Child("name"), string(m.ContainerResource.Name), "must specify a resource name")
+		errs = append(errs, needed(p.Child("container"), m.ContainerResource.Container, "must specify a container")...)
+		return append(errs, resourceTarget(p.Child("target"), &m.ContainerResource.Target)...)
 	})
 	source(autoscalingv2.ExternalMetricSourceType, "external", m.External != nil, func(p *field.Path) field.ErrorList {
-		return append(metricIdentifier(p.Child("metric"), &m.External.Metric), metricTarget(p.Child("target"), &m.External.Target)...)
+		t := &m.External.Target
+		errs := append(metricIdentifier(p.Child("metric"), &m.External.Metric), metricTarget(p.Child("target"), t)...)
+		if t.Value == nil && t.AverageValue == nil {
+			errs = append(errs, field.Required(p.Child("target", "averageValue"), "must set either a target value for metric or a per-pod target"))
+		}
+		if t.Value != nil && t.AverageValue != nil {
+			errs = append(errs, field.Forbidden(p.Child("target", "value"), "may not set both a target value for metric and a per-pod target"))
+		}
+		return errs
 	})
+	return errs
+}
+
+func needed(p *field.Path, value, detail string) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(p, detail)}
+	}
+	return nil
+}
+
+func resourceTarget(p *field.Path, t *autoscalingv2.MetricTarget) field.ErrorList {
+	errs := metricTarget(p, t)
+	if t.AverageUtilization == nil && t.AverageValue == nil {
+		errs = append(errs, field.Required(p.Child("averageUtilization"), "must set either a target raw value or a target utilization"))
+	}
+	if t.AverageUtilization != nil && t.AverageValue != nil {
+		errs = append(errs, field.Forbidden(p.Child("averageValue"), "may not set both a target raw value and a target utilization"))
+	}
 	return errs
 }
 
@@ -115,7 +156,8 @@ func metricIdentifier(p *field.Path, m *autoscalingv2.MetricIdentifier) field.Er
 func metricTarget(p *field.Path, t *autoscalingv2.MetricTarget) (errs field.ErrorList) {
 	if t.Type == "" {
 		errs = append(errs, field.Required(p.Child("type"), "must specify a metric target type"))
-	} else if t.Type != autoscalingv2.UtilizationMetricType && t.Type != autoscalingv2.ValueMetricType && t.Type != autoscalingv2.AverageValueMetricType {
+	}
+	if t.Type != autoscalingv2.UtilizationMetricType && t.Type != autoscalingv2.ValueMetricType && t.Type != autoscalingv2.AverageValueMetricType {
 		errs = append(errs, field.Invalid(p.Child("type"), t.Type, "must be either Utilization, Value, or AverageValue"))
 	}
 	if t.Value != nil && t.Value.Sign() != 1 {
@@ -126,9 +168,6 @@ func metricTarget(p *field.Path, t *autoscalingv2.MetricTarget) (errs field.Erro
 	}
 	if t.AverageUtilization != nil && *t.AverageUtilization < 1 {
 		errs = append(errs, field.Invalid(p.Child("averageUtilization"), *t.AverageUtilization, "must be greater than 0"))
-	}
-	if t.Value == nil && t.AverageValue == nil && t.AverageUtilization == nil {
-		errs = append(errs, field.Required(p.Child("averageUtilization"), "must set either a target raw value or a target utilization"))
 	}
 	return errs
 }
@@ -144,6 +183,9 @@ func scalingRules(p *field.Path, r *autoscalingv2.HPAScalingRules) (errs field.E
 		if *w > maxStabilizationSeconds {
 			errs = append(errs, field.Invalid(p.Child("stabilizationWindowSeconds"), *w, fmt.Sprintf("must be less than or equal to %v", maxStabilizationSeconds)))
 		}
+	}
+	if t := r.Tolerance; t != nil && t.Sign() < 0 {
+		errs = append(errs, field.Invalid(p.Child("tolerance"), t.String(), negative))
 	}
 	errs = append(errs, oneOfPtr(p.Child("selectPolicy"), r.SelectPolicy, autoscalingv2.DisabledPolicySelect,
 		autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect)...)

@@ -52,11 +52,11 @@ func policyPorts(p *field.Path, ports []networkingv1.NetworkPolicyPort) (errs fi
 		end := at.Child("endPort")
 		switch {
 		case port.Port == nil:
-			errs = append(errs, field.Required(end, "must be specified when `port` is specified"))
+			errs = append(errs, field.Invalid(end, *port.EndPort, "may not be specified when `port` is not specified"))
 		case port.Port.Type == intstr.String:
 			errs = append(errs, field.Invalid(end, *port.EndPort, "may not be specified when `port` is non-numeric"))
 		case *port.EndPort < port.Port.IntVal:
-			errs = append(errs, field.Invalid(end, *port.EndPort, "must be greater than or equal to `port`"))
+			errs = append(errs, field.Invalid(end, port.Port.IntVal, "must be greater than or equal to `port`"))
 		default:
 			errs = append(errs, portNumber(end, *port.EndPort)...)
 		}

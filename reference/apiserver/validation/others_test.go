@@ -47,7 +47,7 @@ func TestNetworkPolicy(t *testing.T) {
 				"spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of `cidr`"},
 			{"nobody", func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].From[0].IPBlock = nil }, `spec.ingress[0].from[0]: Required value: must specify a peer`},
 			{"end", func(n *networkingv1.NetworkPolicy) { n.Spec.Ingress[0].Ports[0].EndPort = ptr[int32](79) },
-				"spec.ingress[0].ports[0].endPort: Invalid value: 79: must be greater than or equal to `port`"},
+				"spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`"},
 		})
 }
 

@@ -32,7 +32,8 @@ func PodDisruptionBudgetUpdate(b, old *policyv1.PodDisruptionBudget) field.Error
 
 // PodDisruptionBudgetStatusUpdate checks a write to a PodDisruptionBudget's status.
 func PodDisruptionBudgetStatusUpdate(b, old *policyv1.PodDisruptionBudget) field.ErrorList {
-	return append(updatedMeta(&b.ObjectMeta, &old.ObjectMeta), counts(
+	errs := append(updatedMeta(&b.ObjectMeta, &old.ObjectMeta), metaConditions(b.Status.Conditions)...)
+	return append(errs, counts(
 		count{"disruptionsAllowed", b.Status.DisruptionsAllowed},
 		count{"currentHealthy", b.Status.CurrentHealthy},
 		count{"desiredHealthy", b.Status.DesiredHealthy},

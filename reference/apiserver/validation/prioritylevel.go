@@ -5,6 +5,7 @@ import (
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
 )
 
 const (
@@ -41,7 +42,25 @@ func PriorityLevelConfiguration(c *flowcontrolv1.PriorityLevelConfiguration) fie
 		errs = append(errs, field.NotSupported(specPath.Child("type"), s.Type, []flowcontrolv1.PriorityLevelEnablement{
 			flowcontrolv1.PriorityLevelEnablementExempt, flowcontrolv1.PriorityLevelEnablementLimited}))
 	}
-	return errs
+	return append(errs, mandatoryLevel(c)...)
+}
+
+// mandatoryLevel keeps the levels that the server cannot do without as they are; how much of the server's
+// concurrency the exempt one counts for and lends is for administrators to say.
+func mandatoryLevel(c *flowcontrolv1.PriorityLevelConfiguration) field.ErrorList {
+	for _, mandatory := range bootstrap.MandatoryPriorityLevelConfigurations {
+		if c.Name != mandatory.Name {
+			continue
+		}
+		have, detail := c.Spec, "spec of '%s' must equal the fixed value"
+		if c.Name == flowcontrolv1.PriorityLevelConfigurationNameExempt {
+			have.Exempt, detail = mandatory.Spec.Exempt, "spec of '%s' except the 'spec.exempt' field must equal the fixed value"
+		}
+		if !equal(have, mandatory.Spec) {
+			return field.ErrorList{field.Invalid(specPath, c.Spec, fmt.Sprintf(detail, c.Name))}
+		}
+	}
+	return nil
 }
 
 func percent(p *field.Path, n *int32) field.ErrorList {

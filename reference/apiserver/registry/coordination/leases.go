@@ -2,6 +2,8 @@
 package coordination
 
 import (
+	"context"
+
 	coordinationv1 "k8s.io/api/coordination/v1"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
@@ -12,6 +14,10 @@ import (
 var Leases = generic.Resource[*coordinationv1.Lease]{
 	GV: coordinationv1.SchemeGroupVersion, Plural: "leases", Singular: "lease",
 	Object: &coordinationv1.Lease{}, List: &coordinationv1.LeaseList{},
+	PrepareCreate: func(_ context.Context, l *coordinationv1.Lease) {
+		dropCoordination(&l.Spec, &coordinationv1.LeaseSpec{})
+	},
+	PrepareUpdate:  func(_ context.Context, l, old *coordinationv1.Lease) { dropCoordination(&l.Spec, &old.Spec) },
 	Validate:       validation.Lease,
 	ValidateUpdate: validation.LeaseUpdate,
 	CreateOnUpdate: true,
@@ -21,4 +27,15 @@ var Leases = generic.Resource[*coordinationv1.Lease]{
 		{Name: "Holder", Doc: coordinationv1.LeaseSpec{}.SwaggerDoc()["holderIdentity"], Cell: func(l *coordinationv1.Lease) any { return generic.Deref(l.Spec.HolderIdentity) }},
 		generic.Age[*coordinationv1.Lease](),
 	},
+}
+
+// dropCoordination clears the fields of the feature CoordinatedLeaderElection, which is off by default; what
+// has been stored stays.
+func dropCoordination(s, old *coordinationv1.LeaseSpec) {
+	if old.Strategy == nil {
+		s.Strategy = nil
+	}
+	if old.PreferredHolder == nil {
+		s.PreferredHolder = nil
+	}
 }
