@@ -51,6 +51,7 @@ func upCommand() *cobra.Command {
 	flags.StringVar(&o.DataDir, "data-dir", "", "the cluster's own directory (default "+DataRoot+"/NAME)")
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", nil, "use this etcd cluster in place of the embedded one")
 	flags.BoolVar(&fsync, "fsync", true, "have etcd wait for the disk before it acknowledges a write")
+	flags.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "have the API server keep an audit log by this policy, in logs/audit.log")
 	flags.IntVar(&o.Port, "port", 0, "port of the API server (default 6443, or the next free one)")
 	flags.StringSliceVar(&o.Without, "without", nil, "parts to leave out: "+strings.Join(Parts, ", "))
 	flags.DurationVar(&o.Timeout, "timeout", DefaultTimeout, "how long it may take")

@@ -45,6 +45,8 @@ type Options struct {
 	EtcdServers []string
 	// NoFsync lets etcd acknowledge what a power cut of the machine would lose.
 	NoFsync bool
+	// AuditPolicyFile makes the API server keep an audit log by this policy, in logs/audit.log. Optional.
+	AuditPolicyFile string
 	// Port of the API server, on 127.0.0.1 and on the cluster's network. 0 means 6443, or the next free one.
 	Port int
 	// Without names Parts that are not started.
@@ -82,6 +84,14 @@ func (o Options) complete() (Options, error) {
 		o.Timeout = DefaultTimeout
 	}
 	var err error
+	if o.AuditPolicyFile != "" {
+		if o.AuditPolicyFile, err = filepath.Abs(o.AuditPolicyFile); err != nil {
+			return o, err
+		}
+		if _, err := os.Stat(o.AuditPolicyFile); err != nil {
+			return o, fmt.Errorf("audit policy: %w", err)
+		}
+	}
 	if o.DataDir, err = dataDir(o.Name, o.DataDir); err != nil {
 		return o, err
 	}

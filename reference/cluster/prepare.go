@@ -50,7 +50,7 @@ func (u *up) claim(o Options) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: max(1, o.Nodes), EtcdServers: o.EtcdServers,
-			NoFsync: o.NoFsync, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
+			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
 	case err != nil:
 		return err
 	case o.Nodes != 0 && o.Nodes < c.Nodes:

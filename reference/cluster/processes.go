@@ -54,6 +54,10 @@ func (c *Cluster) controlPlane() []spec.Process {
 	} else {
 		apiserver = append(apiserver, "--etcd-dir", c.path("etcd"), "--fsync="+strconv.FormatBool(!c.NoFsync))
 	}
+	if c.AuditPolicyFile != "" {
+		apiserver = append(apiserver, "--audit-policy-file", c.AuditPolicyFile, "--audit-log-path", log("audit"),
+			"--audit-log-maxsize", "100", "--audit-log-maxbackup", "2")
+	}
 	list := []spec.Process{
 		c.etalon("apiserver", log("apiserver"), apiserver...),
 		c.etalon("registry", log("registry"), "--listen", c.registryAddress(), "--root", c.path("registry"),

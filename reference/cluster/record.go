@@ -26,13 +26,15 @@ type Cluster struct {
 	Index int `json:"index"`
 	Nodes int `json:"nodes"`
 	// Port of the API server, RegistryPort of the images.
-	Port         int       `json:"port"`
-	RegistryPort int       `json:"registryPort"`
-	EtcdServers  []string  `json:"etcdServers,omitempty"`
-	NoFsync      bool      `json:"noFsync,omitempty"`
-	Without      []string  `json:"without,omitempty"`
-	Created      time.Time `json:"created"`
-	DataDir      string    `json:"dataDir"`
+	Port         int      `json:"port"`
+	RegistryPort int      `json:"registryPort"`
+	EtcdServers  []string `json:"etcdServers,omitempty"`
+	NoFsync      bool     `json:"noFsync,omitempty"`
+	Without      []string `json:"without,omitempty"`
+	// AuditPolicyFile is what the API server keeps an audit log by, if any.
+	AuditPolicyFile string    `json:"auditPolicyFile,omitempty"`
+	Created         time.Time `json:"created"`
+	DataDir         string    `json:"dataDir"`
 	// Made are the directories that were made to hold the data directory, and that itself, from the top.
 	Made []string `json:"made,omitempty"`
 	// Programs is where etalon and its helpers lie.

@@ -173,6 +173,13 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 	}
 	shared := informers.NewSharedInformerFactory(client, resyncPeriod)
 	definitions := applyOpenAPI(cfg)
+	if err := o.Audit.ApplyTo(cfg); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if cfg.ResourceTransformers, err = encryption(ctx, cfg, o); err != nil {
+		return nil, err
+	}
+	backend.Encrypt(cfg.ResourceTransformers)
 	cfg.RESTOptionsGetter = backend.Getter(scheme.StorageCodec)
 	cfg.FlowControl = utilflowcontrol.New(shared, client.FlowcontrolV1(), cfg.MaxRequestsInFlight+cfg.MaxMutatingRequestsInFlight)
 	live, ready, err := etcdChecks(backend.Config(), ctx.Done())

@@ -3,9 +3,11 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
+	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"github.com/etalon-dev/etalon/reference/auth/authentication"
@@ -34,6 +36,13 @@ type Options struct {
 	// proxy that may name the user. Optional.
 	ProxyClientCertFile, ProxyClientKeyFile string
 
+	// Audit says which requests are written down where; none without a policy file.
+	Audit *options.AuditOptions
+	// EncryptionConfigFile is an EncryptionConfiguration: which resources are encrypted in etcd, and how.
+	// Optional. With EncryptionReload it is read again when it changes.
+	EncryptionConfigFile string
+	EncryptionReload     bool
+
 	// KubeletCertFile and KubeletKeyFile identify this server to kubelets, KubeletCAFile checks theirs.
 	// Optional: without them logs, exec, attach, port-forward and node proxy do not work.
 	KubeletCertFile, KubeletKeyFile, KubeletCAFile string
@@ -56,6 +65,7 @@ func DefaultOptions() Options {
 		Listen:         []string{"127.0.0.1:6443"},
 		EtcdDir:        "etcd",
 		Fsync:          true,
+		Audit:          options.NewAuditOptions(),
 		Authentication: authentication.Default(),
 		ServiceCIDR:    "10.96.0.0/12",
 		NodePortRange:  "30000-32767",
@@ -94,5 +104,8 @@ func (o Options) validate() error {
 	if (o.ProxyClientCertFile == "") != (o.ProxyClientKeyFile == "") {
 		return fmt.Errorf("--proxy-client-cert-file and --proxy-client-key-file come together")
 	}
-	return o.Authentication.Validate()
+	if o.EncryptionReload && o.EncryptionConfigFile == "" {
+		return fmt.Errorf("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
+	}
+	return errors.Join(append(o.Audit.Validate(), o.Authentication.Validate())...)
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/etcd3"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
+	"k8s.io/apiserver/pkg/storage/value"
 	"k8s.io/apiserver/pkg/storage/value/encrypt/identity"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
@@ -29,7 +30,12 @@ type Backend struct {
 	config    storagebackend.Config
 	client    *kubernetes.Client // nil: by gRPC to config's servers
 	compactor func() etcd3.Compactor
+	encrypted value.ResourceTransformers // nil: nothing is
 }
+
+// Encrypt makes what is stored from now on pass the transformers; nil for none. It must be called
+// before any Getter.
+func (b *Backend) Encrypt(t value.ResourceTransformers) { b.encrypted = t }
 
 // Embedded keeps objects in an etcd of this process.
 func Embedded(e *Etcd) *Backend {
@@ -69,6 +75,9 @@ type getter struct {
 func (g *getter) GetRESTOptions(gr schema.GroupResource, _ runtime.Object) (generic.RESTOptions, error) {
 	config := g.backend.config.ForResource(gr)
 	config.Codec = g.codec(gr)
+	if g.backend.encrypted != nil {
+		config.Transformer = g.backend.encrypted.TransformerForResource(gr)
+	}
 	options := generic.RESTOptions{
 		StorageConfig:             config,
 		Decorator:                 genericregistry.StorageWithCacher(),
@@ -98,8 +107,12 @@ func (b *Backend) decorator(cached bool) generic.StorageDecorator {
 		newFunc, newListFunc func() runtime.Object, attrs apistorage.AttrFunc, triggers apistorage.IndexerFuncs, indexers *cache.Indexers,
 	) (apistorage.Interface, factory.DestroyFunc, error) {
 		versioner := apistorage.APIObjectVersioner{}
+		transformer := sc.Transformer
+		if transformer == nil {
+			transformer = identity.NewEncryptCheckTransformer()
+		}
 		store, err := etcd3.New(b.client, b.compactor(), sc.Codec, newFunc, newListFunc, sc.Prefix, resourcePrefix, sc.GroupResource,
-			identity.NewEncryptCheckTransformer(), sc.LeaseManagerConfig, etcd3.NewDefaultDecoder(sc.Codec, versioner), versioner)
+			transformer, sc.LeaseManagerConfig, etcd3.NewDefaultDecoder(sc.Codec, versioner), versioner)
 		if err != nil {
 			return nil, nil, fmt.Errorf("storage of %s: %w", sc.GroupResource, err)
 		}
