@@ -65,7 +65,8 @@ func (c *Cluster) controlPlane() []spec.Process {
 	}
 	if c.has("controllers") {
 		list = append(list, c.etalon("controllers", log("controllers"), "--kubeconfig", c.path("kubeconfigs", "controllers"), "--root-ca-file", pki("ca.crt"),
-			"--service-account-private-key-file", pki("sa.key")))
+			"--service-account-private-key-file", pki("sa.key"),
+			"--cluster-signing-cert-file", pki("ca.crt"), "--cluster-signing-key-file", pki("ca.key")))
 	}
 	if c.has("scheduler") {
 		list = append(list, c.etalon("scheduler", log("scheduler"), "--kubeconfig", c.path("kubeconfigs", "scheduler")))

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/clusterroleaggregation"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/endpoints"
@@ -71,6 +72,14 @@ var registered = []struct {
 		return serviceaccounttoken.New(e.client, e.shared, e.legacyIssuer, e.RootCA)
 	}},
 	{legacytokencleaner.Name, 1, func(e *env) runner { return legacytokencleaner.New(e.client, legacytokencleaner.DefaultPeriod) }},
+	{certificates.SigningName, 1, func(e *env) runner {
+		if e.ClusterSigning == nil {
+			return nil
+		}
+		return certificates.NewSigning(e.client, e.shared, e.ClusterSigning)
+	}},
+	{certificates.ApprovingName, 1, func(e *env) runner { return certificates.NewApproving(e.client, e.shared) }},
+	{certificates.CleanerName, 1, func(e *env) runner { return certificates.NewCleaner(e.client, e.shared) }},
 	{rootCAName, 2, func(e *env) runner { return rootca.New(e.client, e.shared, e.RootCA) }},
 	{clusterroleaggregation.Name, 2, func(e *env) runner { return clusterroleaggregation.New(e.client, e.shared) }},
 	{"replicaset-controller", 5, func(e *env) runner {

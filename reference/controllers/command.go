@@ -2,20 +2,24 @@ package controllers
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/keyutil"
 
+	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
 
 // Command is `etalon controllers`.
 func Command() *cobra.Command {
-	var kubeconfig, rootCAFile, keyFile string
+	var kubeconfig, rootCAFile, keyFile, signingCert, signingKey string
+	var signingDuration time.Duration
 	o := Options{}
 	cmd := &cobra.Command{
 		Use:   "controllers --kubeconfig FILE --root-ca-file FILE",
@@ -42,6 +46,14 @@ func Command() *cobra.Command {
 				}
 				o.ServiceAccountKey = signer
 			}
+			if (signingCert == "") != (signingKey == "") {
+				return errors.New("--cluster-signing-cert-file and --cluster-signing-key-file come together")
+			}
+			if signingCert != "" {
+				if o.ClusterSigning, err = certificates.LoadAuthority(signingCert, signingKey, signingDuration); err != nil {
+					return fmt.Errorf("--cluster-signing-cert-file, --cluster-signing-key-file: %w", err)
+				}
+			}
 			return Run(cmd.Context(), o)
 		},
 	}
@@ -49,6 +61,9 @@ func Command() *cobra.Command {
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the API server (the pod's own access if empty)")
 	flags.StringVar(&rootCAFile, "root-ca-file", "", "PEM certificates to publish as kube-root-ca.crt in every namespace")
 	flags.StringVar(&keyFile, "service-account-private-key-file", "", "key that signs the tokens of Secrets of type kubernetes.io/service-account-token (none are made if empty)")
+	flags.StringVar(&signingCert, "cluster-signing-cert-file", "", "certificate authority that signs CertificateSigningRequests (none are signed if empty)")
+	flags.StringVar(&signingKey, "cluster-signing-key-file", "", "key of --cluster-signing-cert-file")
+	flags.DurationVar(&signingDuration, "cluster-signing-duration", certificates.DefaultDuration, "the longest that a signed certificate is good for")
 	flags.StringSliceVar(&o.Controllers, "controllers", []string{"*"}, "controllers to run: '*' for all, 'foo', '-foo' for all but foo")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "work only while holding the Lease kube-system/"+leaseName)
 	flags.StringVar(&o.Identity, "leader-elect-identity", "",

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
+	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
@@ -26,6 +27,9 @@ type Options struct {
 	// ServiceAccountKey signs the tokens of Secrets of the type
 	// kubernetes.io/service-account-token. Without it those stay empty.
 	ServiceAccountKey crypto.Signer
+	// ClusterSigning signs CertificateSigningRequests. Without it those that are
+	// approved stay unsigned.
+	ClusterSigning *certificates.Authority
 	// Controllers are the names of those to run: "*" for all, "foo" for foo,
 	// "-foo" for all but foo. None is the same as "*".
 	Controllers []string

@@ -38,6 +38,10 @@ var Rules = []rbacv1.PolicyRule{
 	allow("", "events", "create", "patch", "update"),
 	allow("events.k8s.io", "events", "create", "patch", "update"),
 	allow("rbac.authorization.k8s.io", "clusterroles", "escalate"),
+	allow("certificates.k8s.io", "certificatesigningrequests/approval", "update"),
+	allow("certificates.k8s.io", "certificatesigningrequests/status", "update"),
+	allow("certificates.k8s.io", "signers", "approve", "sign"),
+	allow("authorization.k8s.io", "subjectaccessreviews", "create"),
 	allow("coordination.k8s.io", "leases", "create", "get", "update"),
 }
 
