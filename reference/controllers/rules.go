@@ -40,11 +40,19 @@ var Rules = []rbacv1.PolicyRule{
 	allow("rbac.authorization.k8s.io", "clusterroles", "escalate"),
 	allow("certificates.k8s.io", "certificatesigningrequests/approval", "update"),
 	allow("certificates.k8s.io", "certificatesigningrequests/status", "update"),
-	allow("certificates.k8s.io", "signers", "approve", "sign"),
+	allowNamed("certificates.k8s.io", "signers", []string{"kubernetes.io/kube-apiserver-client-kubelet"}, "approve"),
+	allowNamed("certificates.k8s.io", "signers", []string{
+		"kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving", "kubernetes.io/legacy-unknown"}, "sign"),
 	allow("authorization.k8s.io", "subjectaccessreviews", "create"),
 	allow("coordination.k8s.io", "leases", "create", "get", "update"),
 }
 
 func allow(group, resource string, verbs ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{Verbs: verbs, APIGroups: []string{group}, Resources: []string{resource}}
+}
+
+func allowNamed(group, resource string, names []string, verbs ...string) rbacv1.PolicyRule {
+	rule := allow(group, resource, verbs...)
+	rule.ResourceNames = names
+	return rule
 }
