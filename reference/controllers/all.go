@@ -27,6 +27,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/rootca"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccounttoken"
+	"github.com/etalon-dev/etalon/reference/controllers/servicecidrs"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 	"github.com/etalon-dev/etalon/reference/controllers/tainteviction"
 	"github.com/etalon-dev/etalon/reference/controllers/validatingadmissionpolicystatus"
@@ -109,6 +110,7 @@ var registered = []struct {
 	{"resourcequota-controller", 5, func(e *env) runner {
 		return resourcequota.New(e.client, e.metadata, e.discovery, e.shared)
 	}},
+	{servicecidrs.Name, 2, func(e *env) runner { return servicecidrs.New(e.client, e.shared) }},
 	{"pod-garbage-collector-controller", 1, func(e *env) runner {
 		return podgc.New(e.client, e.shared, e.TerminatedPodGCThreshold, podgc.DefaultQuarantine)
 	}},

@@ -35,6 +35,7 @@ var Rules = []rbacv1.PolicyRule{
 	allow("", "endpoints", "create"),
 	allow("", "endpoints/restricted", "create"),
 	allow("discovery.k8s.io", "endpointslices", "create"),
+	allow("networking.k8s.io", "servicecidrs/status", "update"),
 	allow("", "events", "create", "patch", "update"),
 	allow("events.k8s.io", "events", "create", "patch", "update"),
 	allow("rbac.authorization.k8s.io", "clusterroles", "escalate"),
