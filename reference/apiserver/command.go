@@ -62,7 +62,7 @@ func Command() *cobra.Command {
 		strings.Join(slices.Sorted(slices.Values(admission.Order())), ", "))
 	f.StringSliceVar(&o.Admission.Disable, "disable-admission-plugins", nil, "default admission plugins that shall not run")
 	f.StringVar(&o.Admission.ConfigFile, "admission-control-config-file", "", "AdmissionConfiguration with the configuration of admission plugins")
-	f.StringVar(&o.ServiceCIDR, "service-cluster-ip-range", o.ServiceCIDR, "range of cluster IPs")
+	f.StringVar(&o.ServiceCIDR, "service-cluster-ip-range", o.ServiceCIDR, "range of cluster IPs; two of different families, comma-separated, make the cluster dual-stack")
 	f.StringVar(&o.NodePortRange, "service-node-port-range", o.NodePortRange, "range of node ports, both ends included")
 	return c
 }

@@ -47,7 +47,7 @@ func servedKinds(tb testing.TB) []*kind {
 		}
 	}
 	built, err := registry.Groups(registry.Config{
-		Getter: registrytest.Getter(tb), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/16"), NodePortMin: 30000, NodePortMax: 32767,
+		Getter: registrytest.Getter(tb), ServiceRanges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}, NodePortMin: 30000, NodePortMax: 32767,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -60,8 +60,9 @@ type REST = generic.REST
 
 // Config is what the resources need to know of the cluster.
 type Config struct {
-	Getter      apigeneric.RESTOptionsGetter
-	ServiceCIDR netip.Prefix
+	Getter apigeneric.RESTOptionsGetter
+	// ServiceRanges are the ranges of cluster IPs: one, or one of each family, the default one first.
+	ServiceRanges []netip.Prefix
 	// NodePortMin and NodePortMax are both in the range.
 	NodePortMin, NodePortMax int
 	// Authorizer says who may grant what they do not hold (the verbs escalate and bind); nil: nobody.
@@ -76,8 +77,9 @@ type Built struct {
 	Pods, Nodes, Namespaces, Services, Endpoints, Secrets, ConfigMaps, ServiceAccounts, Events *REST
 
 	// RepairServices makes the records of cluster IPs and node ports agree with the Services stored.
-	// Run it at start and every few minutes; it is safe beside requests and on several servers.
-	RepairServices func(context.Context) error
+	// Run it at start and every few minutes: it tells of what it mends, and it is safe beside requests
+	// and on several servers.
+	RepairServices func(context.Context, core.Tell) error
 }
 
 // Groups builds the storage of every built-in resource. Subresources that reach kubelets, issue tokens
@@ -90,8 +92,9 @@ func Groups(cfg Config) (*Built, error) {
 		return nil, b.err
 	}
 	basics, err := core.Install(core.Config{
-		Getter: cfg.Getter, ServiceCIDR: cfg.ServiceCIDR, NodePorts: allocator.PortRange{Min: cfg.NodePortMin, Max: cfg.NodePortMax},
-		IPAddresses: network["ipaddresses"].(*REST), PodDisruptionBudgets: policies["poddisruptionbudgets"].(*REST),
+		Getter: cfg.Getter, ServiceRanges: cfg.ServiceRanges, NodePorts: allocator.PortRange{Min: cfg.NodePortMin, Max: cfg.NodePortMax},
+		IPAddresses: network["ipaddresses"].(*REST), ServiceCIDRs: network["servicecidrs"].(*REST),
+		PodDisruptionBudgets: policies["poddisruptionbudgets"].(*REST),
 	})
 	if err != nil {
 		return nil, err

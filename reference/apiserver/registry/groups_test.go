@@ -25,7 +25,7 @@ import (
 
 func TestGroups(t *testing.T) {
 	built, err := registry.Groups(registry.Config{
-		Getter: registrytest.Getter(t), ServiceCIDR: netip.MustParsePrefix("10.96.0.0/12"), NodePortMin: 30000, NodePortMax: 32767,
+		Getter: registrytest.Getter(t), ServiceRanges: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12")}, NodePortMin: 30000, NodePortMax: 32767,
 	})
 	if err != nil {
 		t.Fatal(err)

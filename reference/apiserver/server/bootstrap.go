@@ -36,6 +36,7 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 		"start-legacy-token-tracking-controller":       b.trackTokens,
 		"start-system-namespaces-controller":           hook(ensureNamespaces),
 		"bootstrap-controller":                         hook(b.ensureKubernetesService),
+		"start-kubernetes-service-cidr-controller":     hook(b.ensureServiceCIDR),
 		"rbac/bootstrap-roles":                         hook(b.ensurePolicy),
 		"scheduling/bootstrap-system-priority-classes": hook(ensurePriorityClasses),
 		"priority-and-fairness-config-producer":        hook(ensureFlowControl),

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"maps"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -13,13 +12,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	utilproxy "k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
@@ -90,27 +87,16 @@ func (b *builtInServer) install(cfg genericapiserver.Config, delegate genericapi
 			return nil, err
 		}
 	}
-	return server, server.AddPostStartHook("repair-service-allocations", func(hook genericapiserver.PostStartHookContext) error {
-		go wait.UntilWithContext(hook, b.repair(built.RepairServices), repairEvery)
+	return server, server.AddPostStartHook("start-service-ip-repair-controllers", func(hook genericapiserver.PostStartHookContext) error {
+		go b.repairServices(hook, built.RepairServices)
 		return nil
 	})
-}
-
-// repairEvery is how often the records of cluster IPs and node ports are checked.
-const repairEvery = 3 * time.Minute
-
-func (b *builtInServer) repair(services func(context.Context) error) func(context.Context) {
-	return func(ctx context.Context) {
-		if err := services(ctx); err != nil {
-			klog.FromContext(ctx).Error(err, "Cannot repair the records of cluster IPs and node ports")
-		}
-	}
 }
 
 // buildGroups builds the built-in resources and adds what is not storage: tokens, reviews, and the
 // subresources behind which are kubelets.
 func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Built, error) {
-	cidr, err := b.options.serviceCIDR()
+	ranges, err := b.options.serviceRanges()
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +105,7 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 		return nil, err
 	}
 	built, err := registry.Groups(registry.Config{
-		Getter: cfg.RESTOptionsGetter, ServiceCIDR: cidr, NodePortMin: low, NodePortMax: high,
+		Getter: cfg.RESTOptionsGetter, ServiceRanges: ranges, NodePortMin: low, NodePortMax: high,
 		Authorizer: cfg.Authorization.Authorizer,
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,11 +27,8 @@ func (b *builtInServer) ensureKubernetesService(ctx context.Context, client kube
 	if err != nil {
 		return err
 	}
-	cidr, err := b.options.serviceCIDR()
+	ranges, err := b.options.serviceRanges()
 	if err != nil {
-		return err
-	}
-	if err := ensureServiceCIDR(ctx, client, cidr); err != nil {
 		return err
 	}
 	service := &corev1.Service{
@@ -41,7 +37,7 @@ func (b *builtInServer) ensureKubernetesService(ctx context.Context, client kube
 			Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"},
 		},
 		Spec: corev1.ServiceSpec{
-			ClusterIP: cidr.Addr().Next().String(),
+			ClusterIP: ranges[0].Addr().Next().String(),
 			Type:      corev1.ServiceTypeClusterIP,
 			Ports:     []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(port)}},
 		},
@@ -57,16 +53,6 @@ func (b *builtInServer) ensureKubernetesService(ctx context.Context, client kube
 		return err
 	}
 	return ensureEndpoints(ctx, client, address, port)
-}
-
-// ensureServiceCIDR publishes the range that cluster IPs come from.
-func ensureServiceCIDR(ctx context.Context, client kubernetes.Interface, cidr netip.Prefix) error {
-	published := &networkingv1.ServiceCIDR{
-		ObjectMeta: metav1.ObjectMeta{Name: kubernetesService},
-		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: []string{cidr.String()}},
-	}
-	_, err := client.NetworkingV1().ServiceCIDRs().Create(ctx, published, metav1.CreateOptions{})
-	return unlessExists(err)
 }
 
 // advertised is where pods reach this server.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"k8s.io/apiserver/pkg/server/options"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
@@ -53,7 +54,8 @@ type Options struct {
 	// Admission chooses the admission plugins.
 	Admission Admission
 
-	// ServiceCIDR is the range of cluster IPs.
+	// ServiceCIDR is the range of cluster IPs; a second one, of the other family and after a comma,
+	// makes the cluster dual-stack.
 	ServiceCIDR string
 	// NodePortRange is "min-max", both included.
 	NodePortRange string
@@ -72,13 +74,23 @@ func DefaultOptions() Options {
 	}
 }
 
-// serviceCIDR parses ServiceCIDR.
-func (o Options) serviceCIDR() (netip.Prefix, error) {
-	prefix, err := netip.ParsePrefix(o.ServiceCIDR)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("--service-cluster-ip-range: %w", err)
+// serviceRanges parses ServiceCIDR.
+func (o Options) serviceRanges() ([]netip.Prefix, error) {
+	var ranges []netip.Prefix
+	for text := range strings.SplitSeq(o.ServiceCIDR, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("--service-cluster-ip-range: %w", err)
+		}
+		ranges = append(ranges, prefix.Masked())
 	}
-	return prefix.Masked(), nil
+	if len(ranges) > 2 {
+		return nil, errors.New("--service-cluster-ip-range must not contain more than two entries")
+	}
+	if len(ranges) == 2 && ranges[0].Addr().Is4() == ranges[1].Addr().Is4() {
+		return nil, errors.New("--service-cluster-ip-range: two ranges must be of different IP families")
+	}
+	return ranges, nil
 }
 
 // nodePorts parses NodePortRange.

@@ -2,11 +2,11 @@ package allocator
 
 import (
 	"context"
-	"encoding/binary"
-	"math"
+	"errors"
+	"fmt"
 	"net/netip"
-	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,25 +16,29 @@ import (
 // managedBy is the value of networking.k8s.io's managed-by label on addresses of Services.
 const managedBy = "ipallocator.k8s.io"
 
-// Addresses hands out the cluster IPs of one range.
-type Addresses struct {
-	ledger ledger
-	prefix netip.Prefix
+// Ranges tells the ranges that may be allocated from now, the first preferred. fresh asks for what is
+// stored, not for what a cache remembers.
+type Ranges func(ctx context.Context, fresh bool) ([]netip.Prefix, error)
+
+// Fixed are ranges that never change.
+func Fixed(ranges ...netip.Prefix) Ranges {
+	return func(context.Context, bool) ([]netip.Prefix, error) { return ranges, nil }
 }
 
-// NewAddresses returns the allocator of prefix, whose record is the store of IPAddress objects.
-func NewAddresses(store *genericregistry.Store, prefix netip.Prefix) *Addresses {
-	prefix = prefix.Masked()
-	family := "IPv4"
-	if prefix.Addr().Is6() {
-		family = "IPv6"
-	}
-	return &Addresses{prefix: prefix, ledger: ledger{
+// Addresses hands out the cluster IPs of one family.
+type Addresses struct {
+	ledger ledger
+	ranges Ranges
+}
+
+// NewAddresses returns the allocator of a family, whose record is the store of IPAddress objects.
+func NewAddresses(store *genericregistry.Store, family corev1.IPFamily, ranges Ranges) *Addresses {
+	return &Addresses{ranges: ranges, ledger: ledger{
 		store: store, taken: ErrAddressAllocated,
 		record: func(name string, h Holder) runtime.Object {
 			return &networkingv1.IPAddress{
 				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
-					networkingv1.LabelIPAddressFamily: family,
+					networkingv1.LabelIPAddressFamily: string(family),
 					networkingv1.LabelManagedBy:       managedBy,
 				}},
 				Spec: networkingv1.IPAddressSpec{ParentRef: &networkingv1.ParentReference{Resource: "services", Namespace: h.Namespace, Name: h.Name}},
@@ -50,28 +54,56 @@ func NewAddresses(store *genericregistry.Store, prefix netip.Prefix) *Addresses 
 	}}
 }
 
-// Prefix is the range.
-func (a *Addresses) Prefix() netip.Prefix { return a.prefix }
-
-// Take takes addr. It fails with ErrAddressAllocated or ErrAddressNotInRange.
+// Take takes addr. It fails with ErrAddressAllocated, or with ErrAddressNotInRange or an error that
+// names the range.
 func (a *Addresses) Take(ctx context.Context, addr netip.Addr, c Claim) error {
-	if n, ok := a.index(addr); !ok || n >= a.size() {
-		return ErrAddressNotInRange
+	var refused error
+	for _, fresh := range []bool{false, true} { // a ServiceCIDR may be newer than what the cache knows
+		ranges, err := a.ranges(ctx, fresh)
+		if err != nil {
+			return err
+		}
+		refused = ErrAddressNotInRange
+		for _, prefix := range ranges {
+			if !prefix.Contains(addr) {
+				continue
+			}
+			s := spanOf(prefix)
+			if n, ok := s.index(addr); ok && n < s.size() {
+				return a.ledger.takeOver(ctx, addr.String(), c)
+			}
+			refused = fmt.Errorf("the provided IP (%s) is not in the valid range. The range of valid IPs is %s", addr, prefix)
+		}
 	}
-	return a.ledger.takeOver(ctx, addr.String(), c)
+	return refused
 }
 
-// TakeAny takes a free address, or fails with ErrFull.
+// TakeAny takes a free address of the first range that has one, or fails with ErrFull.
 func (a *Addresses) TakeAny(ctx context.Context, c Claim) (netip.Addr, error) {
-	size := a.size()
+	for _, fresh := range []bool{false, true} {
+		ranges, err := a.ranges(ctx, fresh)
+		if err != nil {
+			return netip.Addr{}, err
+		}
+		for _, prefix := range ranges {
+			if addr, err := a.takeAnyOf(ctx, spanOf(prefix), c); !errors.Is(err, ErrFull) {
+				return addr, err
+			}
+		}
+	}
+	return netip.Addr{}, ErrFull
+}
+
+func (a *Addresses) takeAnyOf(ctx context.Context, s span, c Claim) (netip.Addr, error) {
+	size := s.size()
 	n, err := choose(ctx, size, reservedBand(size, 16, 16, 256), ErrAddressAllocated,
-		func(n int) error { return a.ledger.take(ctx, a.at(n).String(), c) },
+		func(n int) error { return a.ledger.take(ctx, s.at(n).String(), c) },
 		func(ctx context.Context) (map[int]bool, error) {
 			entries, err := a.ledger.entries(ctx)
 			known := map[int]bool{}
 			for name := range entries {
 				if addr, err := netip.ParseAddr(name); err == nil {
-					if n, ok := a.index(addr); ok {
+					if n, ok := s.index(addr); ok {
 						known[n] = true
 					}
 				}
@@ -81,7 +113,7 @@ func (a *Addresses) TakeAny(ctx context.Context, c Claim) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	return a.at(n), nil
+	return s.at(n), nil
 }
 
 // Release takes addr from h, if h holds it.
@@ -89,47 +121,8 @@ func (a *Addresses) Release(ctx context.Context, addr netip.Addr, h Holder) erro
 	return a.ledger.release(ctx, addr.String(), h)
 }
 
-// Repair makes the record agree with what Services use: it takes what is used and not recorded, and
-// releases what has been taken since before a time for nobody's use.
-func (a *Addresses) Repair(ctx context.Context, used map[string]Holder, before time.Time) error {
-	return a.ledger.repair(ctx, used, before)
-}
+// Repair makes the record agree with what Services use; see Usage.
+func (a *Addresses) Repair(ctx context.Context, u Usage) error { return a.ledger.repair(ctx, u) }
 
 // ReadinessCheck says why Repair cannot run yet, if so.
 func (a *Addresses) ReadinessCheck() error { return a.ledger.store.ReadinessCheck() }
-
-// size is how many addresses can be handed out: not the network's own, nor IPv4's broadcast; and
-// no more than an int32 counts, as a /64 has plenty.
-func (a *Addresses) size() int {
-	host := a.prefix.Addr().BitLen() - a.prefix.Bits()
-	if host > 30 {
-		return math.MaxInt32
-	}
-	if a.prefix.Addr().Is4() {
-		return max(1<<host-2, 0)
-	}
-	return 1<<host - 1
-}
-
-// at returns the nth address of the range, from 0.
-func (a *Addresses) at(n int) netip.Addr {
-	bytes := a.prefix.Addr().AsSlice()
-	low := bytes[len(bytes)-4:]
-	binary.BigEndian.PutUint32(low, binary.BigEndian.Uint32(low)+uint32(n)+1)
-	addr, _ := netip.AddrFromSlice(bytes)
-	return addr
-}
-
-// index is the inverse of at.
-func (a *Addresses) index(addr netip.Addr) (int, bool) {
-	if !a.prefix.Contains(addr) {
-		return 0, false
-	}
-	base, bytes := a.prefix.Addr().AsSlice(), addr.AsSlice()
-	tail := len(bytes) - 4
-	if string(base[:tail]) != string(bytes[:tail]) {
-		return 0, false
-	}
-	n := int64(binary.BigEndian.Uint32(bytes[tail:])) - int64(binary.BigEndian.Uint32(base[tail:])) - 1
-	return int(n), n >= 0
-}

@@ -104,21 +104,30 @@ func (l *ledger) entries(ctx context.Context) (map[string]entry, error) {
 	return out, err
 }
 
-// repair makes the ledger agree with used: it takes the names that are used and not recorded, and
-// releases those that a Service has held since before a time without using them.
-func (l *ledger) repair(ctx context.Context, used map[string]Holder, before time.Time) error {
+// Usage is what Services use of a ledger, for repair. Repair takes the names that are used and not
+// recorded, and releases those that a Service was given before a time and does not use.
+type Usage struct {
+	Used   map[string]Holder
+	Before time.Time
+	// Missing and Leaked are told of each name before it is taken or released.
+	Missing, Leaked func(name string, h Holder)
+}
+
+func (l *ledger) repair(ctx context.Context, u Usage) error {
 	entries, err := l.entries(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for name, h := range used {
+	for name, h := range u.Used {
 		if _, ok := entries[name]; !ok {
+			u.Missing(name, h)
 			errs = append(errs, wrap(l.takeOver(ctx, name, Claim{Holder: h}), "take", name, h))
 		}
 	}
 	for name, e := range entries {
-		if e.holder.Name != "" && used[name] != e.holder && e.since.Before(before) {
+		if e.holder.Name != "" && u.Used[name] != e.holder && e.since.Before(u.Before) {
+			u.Leaked(name, e.holder)
 			errs = append(errs, wrap(l.release(ctx, name, e.holder), "release", name, e.holder))
 		}
 	}

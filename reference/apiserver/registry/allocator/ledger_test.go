@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiserver/pkg/registry/generic"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/allocator"
@@ -24,7 +26,7 @@ func addresses(t *testing.T, getter generic.RESTOptionsGetter, prefix string) *a
 	}
 	t.Cleanup(store.Destroy)
 	registrytest.WaitReady(t, store)
-	return allocator.NewAddresses(store, netip.MustParsePrefix(prefix))
+	return allocator.NewAddresses(store, corev1.IPv4Protocol, allocator.Fixed(netip.MustParsePrefix(prefix)))
 }
 
 func claim(name string) allocator.Claim {
@@ -90,11 +92,15 @@ func TestAddressTakeAndRelease(t *testing.T) {
 		{"release twice", func() error { return a.Release(ctx, addr, mine.Holder) }, nil},
 		{"now it is free", func() error { return a.Take(ctx, addr, other) }, nil},
 		{"outside", func() error { return a.Take(ctx, netip.MustParseAddr("10.0.1.1"), mine) }, allocator.ErrAddressNotInRange},
-		{"the network's own", func() error { return a.Take(ctx, netip.MustParseAddr("10.0.0.0"), mine) }, allocator.ErrAddressNotInRange},
-		{"the broadcast", func() error { return a.Take(ctx, netip.MustParseAddr("10.0.0.255"), mine) }, allocator.ErrAddressNotInRange},
 	} {
 		if err := step.do(); !errors.Is(err, step.want) {
 			t.Fatalf("%s: %v, want %v", step.what, err, step.want)
+		}
+	}
+	for _, edge := range []string{"10.0.0.0", "10.0.0.255"} { // the network's own, and the broadcast
+		want := "the provided IP (" + edge + ") is not in the valid range. The range of valid IPs is 10.0.0.0/24"
+		if err := a.Take(ctx, netip.MustParseAddr(edge), mine); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
@@ -138,7 +144,12 @@ func TestRepair(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	used := map[string]allocator.Holder{kept.String(): claim("kept").Holder, lost.String(): claim("lost").Holder}
+	missing, found := []string{}, []string{}
+	usage := allocator.Usage{
+		Missing: func(name string, _ allocator.Holder) { missing = append(missing, name) },
+		Leaked:  func(name string, _ allocator.Holder) { found = append(found, name) },
+	}
+	usage.Used = map[string]allocator.Holder{kept.String(): claim("kept").Holder, lost.String(): claim("lost").Holder}
 	check := func(what string, addr netip.Addr, want error) {
 		t.Helper()
 		dry := claim("newcomer")
@@ -147,14 +158,19 @@ func TestRepair(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, err, want)
 		}
 	}
-	if err := a.Repair(ctx, used, time.Now().Add(-time.Hour)); err != nil {
+	usage.Before = time.Now().Add(-time.Hour)
+	if err := a.Repair(ctx, usage); err != nil {
 		t.Fatal(err)
 	}
 	check("a young leak may be a request under way", leaked, allocator.ErrAddressAllocated)
 	check("a use without a record is recorded", lost, allocator.ErrAddressAllocated)
-	if err := a.Repair(ctx, used, time.Now().Add(time.Hour)); err != nil {
+	usage.Before = time.Now().Add(time.Hour)
+	if err := a.Repair(ctx, usage); err != nil {
 		t.Fatal(err)
 	}
 	check("an old leak is released", leaked, nil)
 	check("what is used stays", kept, allocator.ErrAddressAllocated)
+	if !slices.Equal(missing, []string{lost.String()}) || !slices.Equal(found, []string{leaked.String()}) {
+		t.Errorf("told of %v missing, %v leaked", missing, found)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -86,11 +85,11 @@ func (p *Ports) Release(ctx context.Context, port int, h Holder) error {
 	return p.ledger.release(ctx, strconv.Itoa(port), h)
 }
 
-// Repair makes the record agree with what Services use: it takes what is used and not recorded, and
-// releases what has been taken since before a time for nobody's use.
-func (p *Ports) Repair(ctx context.Context, used map[string]Holder, before time.Time) error {
-	return p.ledger.repair(ctx, used, before)
-}
+// Repair makes the record agree with what Services use; see Usage.
+func (p *Ports) Repair(ctx context.Context, u Usage) error { return p.ledger.repair(ctx, u) }
+
+// Contains tells whether port is of the range.
+func (p *Ports) Contains(port int) bool { return p.ports.Min <= port && port <= p.ports.Max }
 
 // ReadinessCheck says why Repair cannot run yet, if so.
 func (p *Ports) ReadinessCheck() error { return p.ledger.store.ReadinessCheck() }

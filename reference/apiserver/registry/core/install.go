@@ -17,11 +17,12 @@ import (
 
 // Config is what the core group needs to know beside where objects are stored.
 type Config struct {
-	Getter      apigeneric.RESTOptionsGetter
-	ServiceCIDR netip.Prefix
-	NodePorts   allocator.PortRange
-	// IPAddresses and PodDisruptionBudgets belong to other groups.
-	IPAddresses, PodDisruptionBudgets *generic.REST
+	Getter apigeneric.RESTOptionsGetter
+	// ServiceRanges are the ranges of cluster IPs: one, or one of each family.
+	ServiceRanges []netip.Prefix
+	NodePorts     allocator.PortRange
+	// These belong to other groups. ServiceCIDRs extend the ranges; nil: nothing does.
+	IPAddresses, ServiceCIDRs, PodDisruptionBudgets *generic.REST
 }
 
 // Storage is the group's resources, by the name they are served under.
@@ -46,11 +47,13 @@ func (s *Storage) REST(plural string) *generic.REST {
 
 // RepairServices makes the records of cluster IPs and node ports agree with the Services stored. Run
 // it now and then; it is safe beside requests and on several servers.
-func (s *Storage) RepairServices(ctx context.Context) error { return s.numbers.repair(ctx) }
+func (s *Storage) RepairServices(ctx context.Context, tell Tell) error {
+	return s.numbers.repair(ctx, tell)
+}
 
 // Install builds the resources of the core group.
 func Install(cfg Config) (*Storage, error) {
-	if !cfg.ServiceCIDR.IsValid() {
+	if len(cfg.ServiceRanges) == 0 {
 		return nil, errors.New("core group: the service address range is missing")
 	}
 	m := map[string]rest.Storage{}
@@ -84,8 +87,15 @@ func (s *Storage) addNamespaces() {
 }
 
 func (s *Storage) addServices(cfg Config) error {
-	n := &serviceNumbers{family: familyOf(cfg.ServiceCIDR.Addr())}
-	n.addresses = allocator.NewAddresses(cfg.IPAddresses.Store, cfg.ServiceCIDR)
+	n := &serviceNumbers{families: familiesOf(cfg.ServiceRanges), addresses: map[corev1.IPFamily]*allocator.Addresses{}}
+	var cidrs *genericregistry.Store
+	if cfg.ServiceCIDRs != nil {
+		cidrs = cfg.ServiceCIDRs.Store
+	}
+	for i, prefix := range cfg.ServiceRanges {
+		n.addresses[n.families[i]] = allocator.NewAddresses(cfg.IPAddresses.Store, n.families[i], serviceRanges(prefix, cidrs))
+	}
+	cfg.IPAddresses.Store.AfterDelete = n.afterAddressDeleted
 	var err error
 	if n.ports, err = allocator.NewPorts(cfg.Getter, cfg.NodePorts); err != nil {
 		return err

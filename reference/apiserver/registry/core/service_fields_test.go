@@ -105,6 +105,8 @@ func TestSetFamilies(t *testing.T) {
 	single, prefer, required := corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack
 	for _, c := range []struct {
 		name     string
+		dual     bool // the cluster
+		old      *corev1.ServiceSpec
 		spec     corev1.ServiceSpec
 		families []corev1.IPFamily
 		policy   corev1.IPFamilyPolicy
@@ -118,9 +120,35 @@ func TestSetFamilies(t *testing.T) {
 		{name: "headless", spec: corev1.ServiceSpec{ClusterIP: "None", ClusterIPs: []string{"None"}, Selector: map[string]string{"a": "b"}}, families: []corev1.IPFamily{v4}, policy: single},
 		{name: "headless without selector", spec: corev1.ServiceSpec{ClusterIP: "None", ClusterIPs: []string{"None"}}, families: []corev1.IPFamily{v4, v6}, policy: required},
 		{name: "headless without selector, single", spec: corev1.ServiceSpec{ClusterIP: "None", IPFamilyPolicy: &single}, families: []corev1.IPFamily{v4}, policy: single},
+		{name: "two families on a cluster of one", spec: corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{v4, v6}, IPFamilyPolicy: &prefer},
+			err: `spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster`},
+		{name: "dual: default", dual: true, families: []corev1.IPFamily{v4}, policy: single},
+		{name: "dual: the other", dual: true, spec: corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{v6}}, families: []corev1.IPFamily{v6}, policy: single},
+		{name: "dual: prefer", dual: true, spec: corev1.ServiceSpec{IPFamilyPolicy: &prefer}, families: []corev1.IPFamily{v4, v6}, policy: prefer},
+		{name: "dual: require, the other first", dual: true, spec: corev1.ServiceSpec{IPFamilyPolicy: &required, IPFamilies: []corev1.IPFamily{v6}}, families: []corev1.IPFamily{v6, v4}, policy: required},
+		{name: "dual: two families", dual: true, spec: corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{v6, v4}}, families: []corev1.IPFamily{v6, v4}, policy: required},
+		{name: "dual: two addresses", dual: true, spec: corev1.ServiceSpec{ClusterIP: "fd00::1", ClusterIPs: []string{"fd00::1", "10.0.0.1"}}, families: []corev1.IPFamily{v6, v4}, policy: required},
+		{name: "dual: single of two families", dual: true, spec: corev1.ServiceSpec{IPFamilyPolicy: &single, IPFamilies: []corev1.IPFamily{v4, v6}},
+			err: `spec.ipFamilyPolicy: Invalid value: "SingleStack": must be RequireDualStack or PreferDualStack when multiple 'ipFamilies' are specified`},
+		{name: "dual: single of two addresses", dual: true, spec: corev1.ServiceSpec{IPFamilyPolicy: &single, ClusterIP: "10.0.0.1", ClusterIPs: []string{"10.0.0.1", "fd00::1"}},
+			err: `spec.ipFamilyPolicy: Invalid value: "SingleStack": must be RequireDualStack or PreferDualStack when multiple 'clusterIPs' are specified`},
+		{name: "dual: one that preferred two before there were two stays", dual: true,
+			old:  &corev1.ServiceSpec{IPFamilyPolicy: &prefer, IPFamilies: []corev1.IPFamily{v4}, ClusterIPs: []string{"10.0.0.1"}},
+			spec: corev1.ServiceSpec{IPFamilyPolicy: &prefer, IPFamilies: []corev1.IPFamily{v4}, ClusterIPs: []string{"10.0.0.1"}}, families: []corev1.IPFamily{v4}, policy: prefer},
+		{name: "dual: upgrade", dual: true,
+			old:  &corev1.ServiceSpec{IPFamilyPolicy: &single, IPFamilies: []corev1.IPFamily{v4}, ClusterIPs: []string{"10.0.0.1"}},
+			spec: corev1.ServiceSpec{IPFamilyPolicy: &required, IPFamilies: []corev1.IPFamily{v4}, ClusterIPs: []string{"10.0.0.1"}}, families: []corev1.IPFamily{v4, v6}, policy: required},
 	} {
 		s := &corev1.Service{Spec: c.spec}
-		errs := setFamilies(s, v4)
+		cluster := []corev1.IPFamily{v4}
+		if c.dual {
+			cluster = append(cluster, v6)
+		}
+		var old *corev1.Service
+		if c.old != nil {
+			old = &corev1.Service{Spec: *c.old}
+		}
+		errs := setFamilies(s, old, cluster)
 		if c.err != "" {
 			if len(errs) != 1 || errs[0].Error() != c.err {
 				t.Errorf("%s: got %v, want %s", c.name, errs, c.err)

@@ -20,9 +20,9 @@ import (
 
 // serviceNumbers takes and releases the cluster IPs and node ports of Services.
 type serviceNumbers struct {
-	addresses *allocator.Addresses
+	addresses map[corev1.IPFamily]*allocator.Addresses
+	families  []corev1.IPFamily // the keys of addresses, the default one first
 	ports     *allocator.Ports
-	family    corev1.IPFamily
 	services  *genericregistry.Store
 }
 
@@ -44,10 +44,10 @@ func (r *serviceNumbers) allocate(ctx context.Context, a *attempt, s, old *corev
 		held = numbersOf(old)
 	}
 	if needsClusterIP(s) {
-		if errs := setFamilies(s, r.family); len(errs) > 0 {
+		if errs := setFamilies(s, old, r.families); len(errs) > 0 {
 			return invalidService(s, errs)
 		}
-		if err := r.allocateAddress(ctx, a, s, held); err != nil {
+		if err := r.allocateAddresses(ctx, a, s, held); err != nil {
 			return err
 		}
 	}
@@ -60,28 +60,47 @@ func (r *serviceNumbers) allocate(ctx context.Context, a *attempt, s, old *corev
 	return nil
 }
 
-func (r *serviceNumbers) allocateAddress(ctx context.Context, a *attempt, s *corev1.Service, held numbers) error {
-	if isHeadless(s) {
-		return nil
+// allocateAddresses gives s one address of each of its families.
+func (r *serviceNumbers) allocateAddresses(ctx context.Context, a *attempt, s *corev1.Service, held numbers) error {
+	spec := &s.Spec
+	if isHeadless(s) || len(spec.ClusterIPs) > len(spec.IPFamilies) || len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != spec.ClusterIP {
+		return nil // it needs none, or validation will refuse it
 	}
-	if s.Spec.ClusterIP == "" {
-		addr, err := r.addresses.TakeAny(ctx, a.claim)
+	ips := make([]string, len(spec.IPFamilies))
+	for i, ip := range spec.ClusterIPs { // what is asked for first, lest it be given away
+		addr, err := netip.ParseAddr(ip)
+		if err != nil || familyOf(addr) != spec.IPFamilies[i] {
+			return nil // validation will refuse it
+		}
+		ips[i] = ip
+		if held.hasAddress(addr) {
+			continue
+		}
+		allocate, ok := r.addresses[spec.IPFamilies[i]]
+		if !ok {
+			return nil // as it was before the cluster lost this family
+		}
+		if err := allocate.Take(ctx, addr, a.claim); err != nil {
+			return invalidService(s, field.ErrorList{field.Invalid(field.NewPath("spec", "clusterIPs"), spec.ClusterIPs,
+				fmt.Sprintf("failed to allocate IP %v: %v", addr, err))})
+		}
+		a.taken.addresses = append(a.taken.addresses, addr)
+	}
+	for i := len(spec.ClusterIPs); i < len(ips); i++ {
+		allocate, ok := r.addresses[spec.IPFamilies[i]]
+		if !ok {
+			return nil
+		}
+		addr, err := allocate.TakeAny(ctx, a.claim)
 		if err != nil {
 			return apierrors.NewInternalError(fmt.Errorf("failed to allocate a serviceIP: %w", err))
 		}
 		a.taken.addresses = append(a.taken.addresses, addr)
-		s.Spec.ClusterIP, s.Spec.ClusterIPs = addr.String(), []string{addr.String()}
-		return nil
+		ips[i] = addr.String()
 	}
-	addr, err := netip.ParseAddr(s.Spec.ClusterIP)
-	if err != nil || held.hasAddress(addr) {
-		return nil // what is no address, validation will refuse
+	if len(ips) > 0 {
+		spec.ClusterIP, spec.ClusterIPs = ips[0], ips
 	}
-	if err := r.addresses.Take(ctx, addr, a.claim); err != nil {
-		return invalidService(s, field.ErrorList{field.Invalid(field.NewPath("spec", "clusterIPs"), s.Spec.ClusterIPs,
-			fmt.Sprintf("failed to allocate IP %v: %v", addr, err))})
-	}
-	a.taken.addresses = append(a.taken.addresses, addr)
 	return nil
 }
 
@@ -173,7 +192,7 @@ func (r *serviceNumbers) release(ctx context.Context, h allocator.Holder, n numb
 	errs := []error{err}
 	if err == nil {
 		for _, addr := range n.addresses {
-			errs = append(errs, r.addresses.Release(ctx, addr, h))
+			errs = append(errs, r.addresses[r.families[0]].Release(ctx, addr, h)) // the record is one
 		}
 		for _, port := range n.ports {
 			errs = append(errs, r.ports.Release(ctx, port, h))

@@ -65,6 +65,7 @@ func (n *serviceNumbers) hooks(endpoints func() *genericregistry.Store) func(*ge
 			keepAllocated(s, was)
 			normalizeClusterIPs(s, was)
 			dropUnneeded(s, was)
+			dropSecondary(s, was)
 			return done, n.allocate(ctx, n.retry(ctx), s, was)
 		}
 		store.AfterDelete = func(obj runtime.Object, options *metav1.DeleteOptions) {

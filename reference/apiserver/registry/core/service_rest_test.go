@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -275,9 +276,14 @@ func TestServiceRepair(t *testing.T) {
 	if err := s.numbers.ports.Release(ctx, int(a.Spec.Ports[0].NodePort), h); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RepairServices(ctx); err != nil {
+	var told []string
+	err := s.RepairServices(ctx, func(_ runtime.Object, reason, _, note string) { told = append(told, reason+" "+note) })
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err := drive.create(service("b", corev1.ServiceTypeNodePort, withNodePort(a.Spec.Ports[0].NodePort)))
+	if want := fmt.Sprintf("PortNotAllocated Port %d is not allocated; repairing", a.Spec.Ports[0].NodePort); !slices.Equal(told, []string{want}) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	_, err = drive.create(service("b", corev1.ServiceTypeNodePort, withNodePort(a.Spec.Ports[0].NodePort)))
 	invalid(t, err, "provided port is already allocated")
 }

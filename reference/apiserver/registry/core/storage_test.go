@@ -25,7 +25,7 @@ func newStorage(t *testing.T) (*Storage, *generic.REST) {
 	}
 	budgets := m["poddisruptionbudgets"].(*generic.REST)
 	s, err := Install(Config{
-		Getter: getter, ServiceCIDR: netip.MustParsePrefix("10.0.0.0/28"), NodePorts: allocator.PortRange{Min: 30000, Max: 30005},
+		Getter: getter, ServiceRanges: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/28")}, NodePorts: allocator.PortRange{Min: 30000, Max: 30005},
 		IPAddresses: m["ipaddresses"].(*generic.REST), PodDisruptionBudgets: budgets,
 	})
 	if err != nil {
