@@ -22,11 +22,11 @@ import (
 
 const patience = time.Minute
 
-// server is an API server without controllers: quotas are what these tests write into their status.
-type server struct{ kubernetes.Interface }
+// bare is an API server without controllers: quotas are what these tests write into their status.
+type bare struct{ kubernetes.Interface }
 
 // namespace makes a namespace in which pods can be created, with a quota in force.
-func (s server) namespace(t *testing.T, name string, hard corev1.ResourceList) {
+func (s bare) namespace(t *testing.T, name string, hard corev1.ResourceList) {
 	t.Helper()
 	_, err := s.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
 	must(t, err)
@@ -53,7 +53,7 @@ func (s server) namespace(t *testing.T, name string, hard corev1.ResourceList) {
 	must(t, err)
 }
 
-func (s server) used(t *testing.T, namespace, name string) string {
+func (s bare) used(t *testing.T, namespace, name string) string {
 	t.Helper()
 	q, err := s.CoreV1().ResourceQuotas(namespace).Get(t.Context(), "q", metav1.GetOptions{})
 	must(t, err)
@@ -82,14 +82,14 @@ func pod(name string, requests, limits corev1.ResourceList) *corev1.Pod {
 }
 
 func TestAdmission(t *testing.T) {
-	s := server{kubernetes.NewForConfigOrDie(apiservertest.Start(t))}
+	s := bare{kubernetes.NewForConfigOrDie(apiservertest.Start(t))}
 	t.Run("texts", func(t *testing.T) { texts(t, s) })
 	t.Run("services", func(t *testing.T) { servicesChange(t, s) })
 	t.Run("resize", func(t *testing.T) { resize(t, s) })
 	t.Run("race", func(t *testing.T) { race(t, s) })
 }
 
-func texts(t *testing.T, s server) {
+func texts(t *testing.T, s bare) {
 	s.namespace(t, "texts", list("services.nodeports", "0", "pods", "1", "limits.cpu", "1", "count/configmaps", "1"))
 	refused := func(want string, err error) {
 		t.Helper()
@@ -119,7 +119,7 @@ func texts(t *testing.T, s server) {
 	refused(`configmaps "b" is forbidden: exceeded quota: q, requested: count/configmaps=1, used: count/configmaps=1, limited: count/configmaps=1`, configMap("b"))
 }
 
-func servicesChange(t *testing.T, s server) {
+func servicesChange(t *testing.T, s bare) {
 	s.namespace(t, "services", list("services.nodeports", "1", "services.loadbalancers", "0"))
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "s"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	service, err := s.CoreV1().Services("services").Create(t.Context(), service, metav1.CreateOptions{})
@@ -136,7 +136,7 @@ func servicesChange(t *testing.T, s server) {
 	}
 }
 
-func resize(t *testing.T, s server) {
+func resize(t *testing.T, s bare) {
 	s.namespace(t, "resize", list("requests.cpu", "1", "services.nodeports", "0"))
 	_, err := s.CoreV1().Pods("resize").Create(t.Context(), pod("p", list("cpu", "600m"), nil), metav1.CreateOptions{})
 	must(t, err)
@@ -156,7 +156,7 @@ func resize(t *testing.T, s server) {
 }
 
 // However many create at once, the quota is used up exactly.
-func race(t *testing.T, s server) {
+func race(t *testing.T, s bare) {
 	const hard, clients, each = 17, 8, 5
 	s.namespace(t, "race", list("pods", fmt.Sprint(hard), "services.nodeports", "0"))
 	var created, refused atomic.Int32
