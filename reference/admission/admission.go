@@ -20,8 +20,12 @@ import (
 	"github.com/etalon-dev/etalon/reference/admission/defaultingressclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaultstorageclass"
 	"github.com/etalon-dev/etalon/reference/admission/defaulttolerationseconds"
+	"github.com/etalon-dev/etalon/reference/admission/denyserviceexternalips"
+	"github.com/etalon-dev/etalon/reference/admission/extendedresourcetoleration"
+	"github.com/etalon-dev/etalon/reference/admission/limitpodhardantiaffinitytopology"
 	"github.com/etalon-dev/etalon/reference/admission/limitranger"
 	"github.com/etalon-dev/etalon/reference/admission/noderestriction"
+	"github.com/etalon-dev/etalon/reference/admission/ownerreferencespermissionenforcement"
 	"github.com/etalon-dev/etalon/reference/admission/persistentvolumeclaimresize"
 	"github.com/etalon-dev/etalon/reference/admission/podsecurity"
 	"github.com/etalon-dev/etalon/reference/admission/podtopologylabels"
@@ -49,6 +53,7 @@ const (
 // last, for it counts only what everyone else let pass.
 var all = []plugin{
 	{lifecycle.PluginName, on, nil},
+	{limitpodhardantiaffinitytopology.PluginName, off, limitpodhardantiaffinitytopology.Register},
 	{limitranger.PluginName, on, limitranger.Register},
 	{serviceaccount.PluginName, on, serviceaccount.Register},
 	{noderestriction.PluginName, off, noderestriction.Register},
@@ -56,7 +61,9 @@ var all = []plugin{
 	{podsecurity.PluginName, on, podsecurity.Register},
 	{priority.PluginName, on, priority.Register},
 	{defaulttolerationseconds.PluginName, on, defaulttolerationseconds.Register},
+	{extendedresourcetoleration.PluginName, off, extendedresourcetoleration.Register},
 	{storageobjectinuseprotection.PluginName, on, storageobjectinuseprotection.Register},
+	{ownerreferencespermissionenforcement.PluginName, off, ownerreferencespermissionenforcement.Register},
 	{persistentvolumeclaimresize.PluginName, on, persistentvolumeclaimresize.Register},
 	{runtimeclass.PluginName, on, runtimeclass.Register},
 	{certificateapproval.PluginName, on, certificateapproval.Register},
@@ -65,6 +72,7 @@ var all = []plugin{
 	{certificatesubjectrestriction.PluginName, on, certificatesubjectrestriction.Register},
 	{defaultstorageclass.PluginName, on, defaultstorageclass.Register},
 	{defaultingressclass.PluginName, on, defaultingressclass.Register},
+	{denyserviceexternalips.PluginName, off, denyserviceexternalips.Register},
 	{podtopologylabels.PluginName, on, podtopologylabels.Register},
 	{mutatingpolicy.PluginName, on, nil},
 	{mutatingwebhook.PluginName, on, nil},
