@@ -2,7 +2,9 @@
 package autoscaling
 
 import (
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry/generic"
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
@@ -15,7 +17,7 @@ var (
 
 // HorizontalPodAutoscalers is the horizontalpodautoscalers resource.
 var HorizontalPodAutoscalers = generic.Resource[*autoscalingv2.HorizontalPodAutoscaler]{
-	GV: autoscalingv2.SchemeGroupVersion, Plural: "horizontalpodautoscalers", Singular: "horizontalpodautoscaler", Short: []string{"hpa"}, Categories: []string{"all"},
+	GV: autoscalingv2.SchemeGroupVersion, Also: []schema.GroupVersion{autoscalingv1.SchemeGroupVersion}, Plural: "horizontalpodautoscalers", Singular: "horizontalpodautoscaler", Short: []string{"hpa"}, Categories: []string{"all"},
 	Object: &autoscalingv2.HorizontalPodAutoscaler{}, List: &autoscalingv2.HorizontalPodAutoscalerList{},
 	Spec:           func(h *autoscalingv2.HorizontalPodAutoscaler) any { return &h.Spec },
 	Status:         func(h *autoscalingv2.HorizontalPodAutoscaler) any { return &h.Status },

@@ -34,7 +34,6 @@ var PodCertificateRequests = generic.Resource[*certificatesv1.PodCertificateRequ
 	Spec:            func(r *certificatesv1.PodCertificateRequest) any { return &r.Spec },
 	Status:          func(r *certificatesv1.PodCertificateRequest) any { return &r.Status },
 	StatusKeepsMeta: true,
-	StatusResets:    []string{"metadata"},
 	Validate:        validation.PodCertificateRequest,
 	ValidateUpdate:  validation.PodCertificateRequestUpdate,
 	ValidateStatus:  validation.PodCertificateRequestStatusUpdate,

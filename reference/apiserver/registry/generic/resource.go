@@ -32,7 +32,9 @@ type Object interface {
 // pointer type. Everything that is not set takes the usual behaviour of Kubernetes.
 type Resource[T Object] struct {
 	// GV is the version that managed fields and reset fields speak of.
-	GV               schema.GroupVersion
+	GV schema.GroupVersion
+	// Also are further versions in which the resource is served, with the same paths for reset fields.
+	Also             []schema.GroupVersion
 	Plural, Singular string
 	Short            []string
 	Categories       []string

@@ -23,8 +23,7 @@ type UpdateStrategy interface {
 func (r *Resource[T]) StatusStrategy() UpdateStrategy {
 	resets := append([]string{"spec"}, r.StatusResets...)
 	if r.StatusKeepsMeta {
-		resets = append(resets, "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds", "metadata.selfLink",
-			"metadata.labels", "metadata.annotations", "metadata.finalizers", "metadata.ownerReferences")
+		resets = append(resets, "metadata")
 	}
 	return r.UpdateStrategy(Update[T]{
 		Prepare: func(ctx context.Context, obj, old T) {
@@ -78,7 +77,7 @@ func (viewStrategy[T]) WarningsOnUpdate(context.Context, runtime.Object, runtime
 func (s viewStrategy[T]) AllowCreateOnUpdate(context.Context) bool { return false }
 
 func (s viewStrategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return ResetFields(s.r.GV, s.u.Resets...)
+	return s.r.resetFields(s.u.Resets...)
 }
 
 func dotted(p string) fieldpath.Path {

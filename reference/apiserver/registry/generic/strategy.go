@@ -122,16 +122,20 @@ func (s strategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	if s.r.Status == nil {
 		return nil
 	}
-	return ResetFields(s.r.GV, "status")
+	return s.r.resetFields("status")
 }
 
-// ResetFields names fields (dotted paths) that a strategy of version gv puts back to what they were.
-func ResetFields(gv schema.GroupVersion, paths ...string) map[fieldpath.APIVersion]*fieldpath.Set {
+// resetFields names fields (dotted paths) that a strategy puts back to what they were, in every version.
+func (r *Resource[T]) resetFields(paths ...string) map[fieldpath.APIVersion]*fieldpath.Set {
 	set := fieldpath.NewSet()
 	for _, p := range paths {
 		set.Insert(dotted(p))
 	}
-	return map[fieldpath.APIVersion]*fieldpath.Set{fieldpath.APIVersion(gv.String()): set}
+	sets := map[fieldpath.APIVersion]*fieldpath.Set{fieldpath.APIVersion(r.GV.String()): set}
+	for _, gv := range r.Also {
+		sets[fieldpath.APIVersion(gv.String())] = set
+	}
+	return sets
 }
 
 // clear sets what p points to to its zero value.

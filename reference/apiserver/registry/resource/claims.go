@@ -18,7 +18,6 @@ var ResourceClaims = generic.Resource[*resourcev1.ResourceClaim]{
 	Spec:            func(c *resourcev1.ResourceClaim) any { return &c.Spec },
 	Status:          func(c *resourcev1.ResourceClaim) any { return &c.Status },
 	StatusKeepsMeta: true,
-	StatusResets:    []string{"metadata"},
 	Validate:        validation.ResourceClaim,
 	ValidateUpdate:  validation.ResourceClaimUpdate,
 	ValidateStatus:  validation.ResourceClaimStatusUpdate,

@@ -93,7 +93,6 @@ var DeviceTaintRules = generic.Resource[*resourcev1.DeviceTaintRule]{
 	PrepareUpdate: func(_ context.Context, r, old *resourcev1.DeviceTaintRule) { restampTaint(r, old, metav1.Now()) },
 
 	StatusKeepsMeta: true,
-	StatusResets:    []string{"metadata"},
 	Validate:        validation.DeviceTaintRule,
 	ValidateUpdate:  validation.DeviceTaintRuleUpdate,
 	ValidateStatus:  validation.DeviceTaintRuleStatusUpdate,

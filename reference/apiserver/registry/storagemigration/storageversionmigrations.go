@@ -15,7 +15,6 @@ var StorageVersionMigrations = generic.Resource[*storagemigrationv1.StorageVersi
 	Spec:            func(m *storagemigrationv1.StorageVersionMigration) any { return &m.Spec },
 	Status:          func(m *storagemigrationv1.StorageVersionMigration) any { return &m.Status },
 	StatusKeepsMeta: true,
-	StatusResets:    []string{"metadata"},
 	Validate:        validation.StorageVersionMigration,
 	ValidateUpdate:  validation.StorageVersionMigrationUpdate,
 	ValidateStatus:  validation.StorageVersionMigrationStatusUpdate,
