@@ -9,7 +9,7 @@ import (
 
 // ValidatingAdmissionPolicyBindings is the validatingadmissionpolicybindings resource.
 var ValidatingAdmissionPolicyBindings = generic.Resource[*admissionregistrationv1.ValidatingAdmissionPolicyBinding]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingadmissionpolicybindings", Singular: "validatingadmissionpolicybinding", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingadmissionpolicybindings", Singular: "validatingadmissionpolicybinding", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, List: &admissionregistrationv1.ValidatingAdmissionPolicyBindingList{},
 	Spec:           func(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) any { return &b.Spec },
 	Validate:       validation.ValidatingAdmissionPolicyBinding,
@@ -23,7 +23,7 @@ var ValidatingAdmissionPolicyBindings = generic.Resource[*admissionregistrationv
 
 // MutatingAdmissionPolicyBindings is the mutatingadmissionpolicybindings resource.
 var MutatingAdmissionPolicyBindings = generic.Resource[*admissionregistrationv1.MutatingAdmissionPolicyBinding]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingadmissionpolicybindings", Singular: "mutatingadmissionpolicybinding", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingadmissionpolicybindings", Singular: "mutatingadmissionpolicybinding", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.MutatingAdmissionPolicyBinding{}, List: &admissionregistrationv1.MutatingAdmissionPolicyBindingList{},
 	Spec:           func(b *admissionregistrationv1.MutatingAdmissionPolicyBinding) any { return &b.Spec },
 	Validate:       validation.MutatingAdmissionPolicyBinding,

@@ -9,7 +9,7 @@ import (
 
 // ValidatingAdmissionPolicies is the validatingadmissionpolicies resource.
 var ValidatingAdmissionPolicies = generic.Resource[*admissionregistrationv1.ValidatingAdmissionPolicy]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingadmissionpolicies", Singular: "validatingadmissionpolicy", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingadmissionpolicies", Singular: "validatingadmissionpolicy", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.ValidatingAdmissionPolicy{}, List: &admissionregistrationv1.ValidatingAdmissionPolicyList{},
 	Spec:            func(p *admissionregistrationv1.ValidatingAdmissionPolicy) any { return &p.Spec },
 	Status:          func(p *admissionregistrationv1.ValidatingAdmissionPolicy) any { return &p.Status },
@@ -31,7 +31,7 @@ var ValidatingAdmissionPolicies = generic.Resource[*admissionregistrationv1.Vali
 
 // MutatingAdmissionPolicies is the mutatingadmissionpolicies resource.
 var MutatingAdmissionPolicies = generic.Resource[*admissionregistrationv1.MutatingAdmissionPolicy]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingadmissionpolicies", Singular: "mutatingadmissionpolicy", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingadmissionpolicies", Singular: "mutatingadmissionpolicy", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.MutatingAdmissionPolicy{}, List: &admissionregistrationv1.MutatingAdmissionPolicyList{},
 	Spec:           func(p *admissionregistrationv1.MutatingAdmissionPolicy) any { return &p.Spec },
 	Validate:       validation.MutatingAdmissionPolicy,

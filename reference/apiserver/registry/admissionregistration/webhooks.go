@@ -8,12 +8,15 @@ import (
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 )
 
+// extensions is the category of what extends the API: `kubectl get api-extensions`.
+var extensions = []string{"api-extensions"}
+
 // webhooksDoc is the description of the column that counts webhooks.
 const webhooksDoc = "Webhooks indicates the number of webhooks registered in this configuration"
 
 // ValidatingWebhookConfigurations is the validatingwebhookconfigurations resource.
 var ValidatingWebhookConfigurations = generic.Resource[*admissionregistrationv1.ValidatingWebhookConfiguration]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingwebhookconfigurations", Singular: "validatingwebhookconfiguration", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "validatingwebhookconfigurations", Singular: "validatingwebhookconfiguration", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.ValidatingWebhookConfiguration{}, List: &admissionregistrationv1.ValidatingWebhookConfigurationList{},
 	Spec:           func(c *admissionregistrationv1.ValidatingWebhookConfiguration) any { return &c.Webhooks },
 	Validate:       validation.ValidatingWebhookConfiguration,
@@ -30,7 +33,7 @@ var ValidatingWebhookConfigurations = generic.Resource[*admissionregistrationv1.
 
 // MutatingWebhookConfigurations is the mutatingwebhookconfigurations resource.
 var MutatingWebhookConfigurations = generic.Resource[*admissionregistrationv1.MutatingWebhookConfiguration]{
-	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingwebhookconfigurations", Singular: "mutatingwebhookconfiguration", Cluster: true,
+	GV: admissionregistrationv1.SchemeGroupVersion, Plural: "mutatingwebhookconfigurations", Singular: "mutatingwebhookconfiguration", Categories: extensions, Cluster: true,
 	Object: &admissionregistrationv1.MutatingWebhookConfiguration{}, List: &admissionregistrationv1.MutatingWebhookConfigurationList{},
 	Spec:           func(c *admissionregistrationv1.MutatingWebhookConfiguration) any { return &c.Webhooks },
 	Validate:       validation.MutatingWebhookConfiguration,
