@@ -104,7 +104,7 @@ generate:
 		--output-pkg github.com/etalon-dev/etalon/$(OPENAPI) --report-filename /dev/null \
 		k8s.io/apimachinery/pkg/apis/meta/v1 k8s.io/apimachinery/pkg/runtime k8s.io/apimachinery/pkg/version \
 		k8s.io/apimachinery/pkg/api/resource k8s.io/apimachinery/pkg/util/intstr $(API_GROUPS:%=k8s.io/api/%) \
-		k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1 k8s.io/kube-aggregator/pkg/apis/apiregistration/v1
+		k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1 k8s.io/kube-aggregator/pkg/apis/apiregistration/v1 k8s.io/metrics/pkg/apis/metrics/v1beta1
 	$(GO) tool deepcopy-gen --output-file zz_generated.deepcopy.go --go-header-file $(OPENAPI)/header.txt \
 		./fixtures/operator/api/v1 ./fixtures/operator/api/v1beta1
 

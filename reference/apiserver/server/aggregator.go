@@ -17,6 +17,7 @@ import (
 	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
 	apiregistrationclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/controllers/autoregister"
+	metrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/storage"
 )
@@ -32,7 +33,7 @@ func newAggregator(cfg genericapiserver.Config, o Options, backend *storage.Back
 	cfg.Serializer = aggregatorscheme.Codecs
 	cfg.RESTOptionsGetter = backend.Getter(func(schema.GroupResource) runtime.Codec {
 		return aggregatorscheme.Codecs.LegacyCodec(apiregistrationv1.SchemeGroupVersion)
-	})
+	}, func(schema.GroupResource) schema.GroupVersion { return apiregistrationv1.SchemeGroupVersion })
 	config := aggregatorapiserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: cfg, SharedInformerFactory: shared},
 		ExtraConfig: aggregatorapiserver.ExtraConfig{
@@ -74,10 +75,15 @@ func localAPIService(gv schema.GroupVersion, groupPriority int32) *apiregistrati
 	if gv.Group == "" {
 		groupPriority = 18000
 	}
+	versionPriority := versionPriority(gv.Version)
+	if gv.Group == metrics.GroupName {
+		// As the manifests of metrics-server have it, which may take the group over.
+		groupPriority, versionPriority = 100, 100
+	}
 	return &apiregistrationv1.APIService{
 		ObjectMeta: metav1.ObjectMeta{Name: gv.Version + "." + gv.Group},
 		Spec: apiregistrationv1.APIServiceSpec{
-			Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: groupPriority, VersionPriority: versionPriority(gv.Version),
+			Group: gv.Group, Version: gv.Version, GroupPriorityMinimum: groupPriority, VersionPriority: versionPriority,
 		},
 	}
 }

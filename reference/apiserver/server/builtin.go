@@ -14,11 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
 	utilproxy "k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
+	registrycore "github.com/etalon-dev/etalon/reference/apiserver/registry/core"
+	"github.com/etalon-dev/etalon/reference/apiserver/registry/metrics"
 	"github.com/etalon-dev/etalon/reference/apiserver/scheme"
 	"github.com/etalon-dev/etalon/reference/auth/authentication"
 	"github.com/etalon-dev/etalon/reference/auth/reviews"
@@ -31,6 +35,7 @@ var errRBACNotSynced = errors.New("roles and bindings are not read yet")
 type builtInServer struct {
 	options Options
 	client  kubernetes.Interface
+	etcd    healthz.HealthChecker
 	shared  informers.SharedInformerFactory
 	slices  utilproxy.EndpointSliceGetter
 
@@ -125,9 +130,13 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	if err := b.addConnections(core, built, cfg.Authorization.Authorizer, b.slices); err != nil {
 		return nil, err
 	}
+	core["componentstatuses"] = registrycore.NewComponentStatuses(componentChecks(b.client, b.etcd))
 	built.Groups = append(built.Groups,
-		reviewGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
-		reviewGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.authz.rules)))
+		otherGroup(metricsv1beta1.GroupName, map[string]map[string]rest.Storage{
+			metricsv1beta1.SchemeGroupVersion.Version: metrics.Install(metrics.Nothing{}),
+		}),
+		otherGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
+		otherGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.authz.rules)))
 	return built, nil
 }
 
@@ -143,7 +152,8 @@ func getterOf(built *registry.Built, group, resource string) rest.Getter {
 	return nil
 }
 
-func reviewGroup(name string, versions map[string]map[string]rest.Storage) *genericapiserver.APIGroupInfo {
+// otherGroup is a group whose resources are not stored.
+func otherGroup(name string, versions map[string]map[string]rest.Storage) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(name, scheme.Scheme, scheme.ParameterCodec, scheme.Codecs)
 	info.VersionedResourcesStorageMap = versions
 	return &info

@@ -10,6 +10,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
@@ -180,7 +181,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 		return nil, err
 	}
 	backend.Encrypt(cfg.ResourceTransformers)
-	cfg.RESTOptionsGetter = backend.Getter(scheme.StorageCodec)
+	cfg.RESTOptionsGetter = backend.Getter(scheme.StorageCodec, func(gr schema.GroupResource) schema.GroupVersion { return scheme.StorageVersion(gr.Group) })
 	cfg.FlowControl = utilflowcontrol.New(shared, client.FlowcontrolV1(), cfg.MaxRequestsInFlight+cfg.MaxMutatingRequestsInFlight)
 	live, ready, err := etcdChecks(backend.Config(), ctx.Done())
 	if err != nil {
@@ -198,7 +199,7 @@ func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *stor
 		services{lister, aggregatorapiserver.NewEndpointServiceResolver(lister, slices)}, loopbackURL(cfg))
 	hooks := webhooks{webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, nil, cfg.LoopbackClientConfig, cfg.TracerProvider), services}
 
-	builtIn := &builtInServer{options: o, client: client, shared: shared, slices: slices}
+	builtIn := &builtInServer{options: o, client: client, etcd: live, shared: shared, slices: slices}
 	if err := builtIn.applyIdentity(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -21,11 +21,11 @@ func newCustomResources(cfg genericapiserver.Config, backend *storage.Backend, s
 	cfg.Serializer = apiextensionsapiserver.Codecs
 	cfg.RESTOptionsGetter = backend.Getter(func(schema.GroupResource) runtime.Codec {
 		return apiextensionsapiserver.Codecs.LegacyCodec(apiextensionsv1.SchemeGroupVersion)
-	})
+	}, func(schema.GroupResource) schema.GroupVersion { return apiextensionsv1.SchemeGroupVersion })
 	config := apiextensionsapiserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: cfg, SharedInformerFactory: shared},
 		ExtraConfig: apiextensionsapiserver.ExtraConfig{
-			CRDRESTOptionsGetter: backend.Getter(func(schema.GroupResource) runtime.Codec { return unstructured.UnstructuredJSONScheme }),
+			CRDRESTOptionsGetter: backend.Getter(func(schema.GroupResource) runtime.Codec { return unstructured.UnstructuredJSONScheme }, nil),
 			MasterCount:          1,
 			AuthResolverWrapper:  hooks.auth,
 			ServiceResolver:      hooks.services,

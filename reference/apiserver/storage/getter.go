@@ -61,14 +61,16 @@ func External(transport storagebackend.TransportConfig) *Backend {
 // Config is the storage configuration of the backend.
 func (b *Backend) Config() storagebackend.Config { return b.config }
 
-// Getter returns the RESTOptionsGetter of a server whose objects are encoded by codec.
-func (b *Backend) Getter(codec func(schema.GroupResource) runtime.Codec) generic.RESTOptionsGetter {
-	return &getter{backend: b, codec: codec}
+// Getter returns the RESTOptionsGetter of a server whose objects are encoded by codec, in the version that stored says.
+// Discovery shows a hash of that version, so that clients see when objects are to be stored anew; nil: it shows none.
+func (b *Backend) Getter(codec func(schema.GroupResource) runtime.Codec, stored func(schema.GroupResource) schema.GroupVersion) generic.RESTOptionsGetter {
+	return &getter{backend: b, codec: codec, stored: stored}
 }
 
 type getter struct {
 	backend *Backend
 	codec   func(schema.GroupResource) runtime.Codec
+	stored  func(schema.GroupResource) schema.GroupVersion
 }
 
 // GetRESTOptions implements generic.RESTOptionsGetter.
@@ -77,6 +79,9 @@ func (g *getter) GetRESTOptions(gr schema.GroupResource, _ runtime.Object) (gene
 	config.Codec = g.codec(gr)
 	if g.backend.encrypted != nil {
 		config.Transformer = g.backend.encrypted.TransformerForResource(gr)
+	}
+	if g.stored != nil {
+		config.EncodeVersioner = g.stored(gr)
 	}
 	options := generic.RESTOptions{
 		StorageConfig:             config,
@@ -149,7 +154,8 @@ var renamed = map[schema.GroupResource]string{
 // builtIn are the groups whose name is not part of the key; a custom resource's group always is.
 var builtIn = sets.New("", "admissionregistration.k8s.io", "apps", "autoscaling", "batch", "certificates.k8s.io",
 	"coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "networking.k8s.io",
-	"node.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io")
+	"node.k8s.io", "policy", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
+	"storagemigration.k8s.io")
 
 // ResourcePrefix is the part of the key that follows Prefix: /registry/<ResourcePrefix>/<namespace>/<name>.
 func ResourcePrefix(gr schema.GroupResource) string {

@@ -55,6 +55,9 @@ func (r *Resource[T]) tableConvertor() rest.TableConvertor {
 	return table[T]{r.Columns, r.RowConditions}
 }
 
+// NewTable converts objects that are not of a Resource to rows of columns.
+func NewTable[T Object](columns []Column[T]) rest.TableConvertor { return table[T]{columns: columns} }
+
 // ConvertToTable implements rest.TableConvertor.
 func (t table[T]) ConvertToTable(_ context.Context, obj, options runtime.Object) (*metav1.Table, error) {
 	out := &metav1.Table{}

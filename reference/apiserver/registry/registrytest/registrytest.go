@@ -34,7 +34,7 @@ func Getter(tb testing.TB) generic.RESTOptionsGetter {
 			tb.Error(err)
 		}
 	})
-	return storage.Embedded(etcd).Getter(scheme.StorageCodec)
+	return storage.Embedded(etcd).Getter(scheme.StorageCodec, nil)
 }
 
 // In returns a request's context in a namespace; "" for cluster-scoped resources.
