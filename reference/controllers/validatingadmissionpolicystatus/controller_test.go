@@ -41,7 +41,7 @@ func TestTypeChecking(t *testing.T) {
 				}}}},
 			Validations: []admissionregistrationv1.Validation{
 				{Expression: "object.spec.replicas > 1"},
-				{Expression: "object.spec.replicas > '1'", MessageExpression: "object.nowhere"},
+				{Expression: "object.spec.replicas > '1'", MessageExpression: "string(object.nowhere)"},
 			},
 		},
 	}
