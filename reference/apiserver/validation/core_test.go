@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/validation"
 )
@@ -104,16 +103,6 @@ subjects: [{kind: ServiceAccount, name: default, namespace: default}, {kind: Use
 		{"role", func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "admin" },
 			`roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"admin"}: cannot change roleRef`},
 	})
-}
-
-func TestEvent(t *testing.T) {
-	table(t, `{metadata: {name: a.1, namespace: default}, involvedObject: {kind: Pod, namespace: default, name: a}, reason: Started, type: Normal}`,
-		validation.Event, []row[corev1.Event]{
-			{"elsewhere", func(e *corev1.Event) { e.InvolvedObject.Namespace = "other" },
-				`involvedObject.namespace: Invalid value: "other": does not match event.namespace`},
-			{"new style", func(e *corev1.Event) { e.EventTime = metav1.NowMicro() },
-				`[reportingController: Required value, reportingInstance: Required value, action: Required value]`},
-		})
 }
 
 func TestQuotaAndLimits(t *testing.T) {

@@ -2,9 +2,11 @@ package validation
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -16,38 +18,59 @@ const (
 	maxEventInstance = 128
 )
 
-// Event checks a new event, of either API: those of events.k8s.io carry an eventTime and are
-// checked strictly, those that older clients write are not.
-func Event(e *corev1.Event) field.ErrorList {
-	errs := newMeta(&e.ObjectMeta, namespaced, subdomainName)
-	p := field.NewPath("involvedObject", "namespace")
-	switch {
-	case e.InvolvedObject.Namespace == "" && e.Namespace != metav1.NamespaceDefault && e.Namespace != metav1.NamespaceSystem:
-		errs = append(errs, field.Invalid(p, e.InvolvedObject.Namespace, "does not match event.namespace"))
-	case e.InvolvedObject.Namespace != "" && e.InvolvedObject.Namespace != e.Namespace:
-		errs = append(errs, field.Invalid(p, e.InvolvedObject.Namespace, "does not match event.namespace"))
-	}
-	if e.EventTime.IsZero() {
+const mustBeUnset = "needs to be unset"
+
+// Event checks a new event, sent in version v. What comes as v1 may be as older clients write it, and
+// only what has an eventTime must say who reports what; what comes as events.k8s.io/v1 has an eventTime
+// and none of the fields that it replaced. Errors name v1's fields.
+func Event(v schema.GroupVersion, e *corev1.Event) field.ErrorList {
+	errs := eventOfAnyAge(v, e)
+	if v == corev1.SchemeGroupVersion {
 		return errs
 	}
-	errs = append(errs, newStyleEvent(e)...)
-	if e.Series != nil {
-		series := field.NewPath("series")
-		if e.Series.Count < 2 {
-			errs = append(errs, field.Invalid(series.Child("count"), e.Series.Count, fmt.Sprintf("should be at least %d", 2)))
-		}
-		if e.Series.LastObservedTime.IsZero() {
-			errs = append(errs, field.Required(series.Child("lastObservedTime"), ""))
+	errs = append(errs, newMeta(&e.ObjectMeta, namespaced, subdomainName)...)
+	errs = append(errs, eventSeries(e.Series)...)
+	if e.EventTime.IsZero() {
+		errs = append(errs, field.Required(field.NewPath("eventTime"), ""))
+	}
+	if e.Type != corev1.EventTypeNormal && e.Type != corev1.EventTypeWarning {
+		errs = append(errs, field.Invalid(field.NewPath("type"), "", fmt.Sprintf("has invalid value: %v", e.Type)))
+	}
+	replaced := func(name string, set bool) {
+		if set {
+			errs = append(errs, field.Invalid(field.NewPath(name), "", mustBeUnset))
 		}
 	}
+	replaced("firstTimestamp", !e.FirstTimestamp.IsZero())
+	replaced("lastTimestamp", !e.LastTimestamp.IsZero())
+	replaced("count", e.Count != 0)
+	replaced("source", e.Source != corev1.EventSource{})
 	return errs
 }
 
-func newStyleEvent(e *corev1.Event) field.ErrorList {
-	errs := required(field.NewPath("reportingController"), e.ReportingController)
-	if e.ReportingController != "" {
-		errs = append(errs, qualifiedName(field.NewPath("reportingController"), e.ReportingController)...)
+// eventOfAnyAge is what every event must be, whoever sends it.
+func eventOfAnyAge(v schema.GroupVersion, e *corev1.Event) (errs field.ErrorList) {
+	p, about := field.NewPath("involvedObject", "namespace"), e.InvolvedObject.Namespace
+	if e.EventTime.IsZero() {
+		// What is not in a namespace has its events in default.
+		if about != e.Namespace && (about != "" || e.Namespace != metav1.NamespaceDefault) {
+			errs = append(errs, field.Invalid(p, about, "does not match event.namespace"))
+		}
+	} else {
+		if about == "" && e.Namespace != metav1.NamespaceDefault && e.Namespace != metav1.NamespaceSystem {
+			errs = append(errs, field.Invalid(p, about, "does not match event.namespace"))
+		}
+		errs = append(errs, reportedEvent(v, e)...)
 	}
+	return append(errs, dnsSubdomain(field.NewPath("namespace"), e.Namespace)...)
+}
+
+func reportedEvent(v schema.GroupVersion, e *corev1.Event) field.ErrorList {
+	controller := field.NewPath("reportingController")
+	if v == corev1.SchemeGroupVersion {
+		controller = field.NewPath("reportingComponent")
+	}
+	errs := append(required(controller, e.ReportingController), qualifiedName(controller, e.ReportingController)...)
 	bounded := func(name, value string, most int) {
 		p := field.NewPath(name)
 		errs = append(errs, required(p, value)...)
@@ -66,17 +89,41 @@ func atMostLong(p *field.Path, value string, most int) field.ErrorList {
 	return nil
 }
 
-// EventUpdate checks a replacement: a repetition is counted, the event stays what it was.
-func EventUpdate(e, old *corev1.Event) field.ErrorList {
-	errs := append(updatedMeta(&e.ObjectMeta, &old.ObjectMeta), Event(e)...)
-	if old.EventTime.IsZero() && e.EventTime.IsZero() {
+func eventSeries(s *corev1.EventSeries) (errs field.ErrorList) {
+	if s == nil {
+		return nil
+	}
+	if s.Count < 2 {
+		errs = append(errs, field.Invalid(field.NewPath("series", "count"), "", "should be at least 2"))
+	}
+	if s.LastObservedTime.IsZero() {
+		errs = append(errs, field.Required(field.NewPath("series", "lastObservedTime"), ""))
+	}
+	return errs
+}
+
+// EventUpdate checks a replacement, sent in version v. In v1 everything may change; in events.k8s.io/v1
+// a repetition is counted in the series, and the event stays what it was.
+func EventUpdate(v schema.GroupVersion, e, old *corev1.Event) field.ErrorList {
+	errs := eventOfAnyAge(v, e)
+	if v == corev1.SchemeGroupVersion {
 		return errs
+	}
+	errs = append(errs, updatedMeta(&e.ObjectMeta, &old.ObjectMeta)...)
+	if !equal(e.Series, old.Series) {
+		errs = append(errs, eventSeries(e.Series)...)
 	}
 	fixed := func(name string, value, was any) { errs = append(errs, unchanged(field.NewPath(name), value, was)...) }
 	fixed("involvedObject", e.InvolvedObject, old.InvolvedObject)
 	fixed("reason", e.Reason, old.Reason)
 	fixed("message", e.Message, old.Message)
-	fixed("eventTime", e.EventTime, old.EventTime)
+	fixed("firstTimestamp", e.FirstTimestamp, old.FirstTimestamp)
+	fixed("lastTimestamp", e.LastTimestamp, old.LastTimestamp)
+	fixed("count", e.Count, old.Count)
+	// In JSON times have microseconds, in protobuf nanoseconds.
+	if !e.EventTime.Truncate(time.Microsecond).Equal(old.EventTime.Truncate(time.Microsecond)) {
+		fixed("eventTime", e.EventTime, old.EventTime)
+	}
 	fixed("action", e.Action, old.Action)
 	fixed("related", e.Related, old.Related)
 	fixed("reportingController", e.ReportingController, old.ReportingController)

@@ -4,6 +4,8 @@ import (
 	"math/rand"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
@@ -50,7 +52,8 @@ var kinds = []kind{
 	rules("ConfigMap", v.ConfigMap, v.ConfigMapUpdate),
 	rules("Secret", v.Secret, v.SecretUpdate),
 	rules("ServiceAccount", v.ServiceAccount, v.ServiceAccountUpdate),
-	rules("Event", v.Event, v.EventUpdate),
+	rules("Event", eventOf(corev1.SchemeGroupVersion), eventUpdateOf(corev1.SchemeGroupVersion)),
+	rules("Event of events.k8s.io", eventOf(eventsv1.SchemeGroupVersion), eventUpdateOf(eventsv1.SchemeGroupVersion)),
 	rules("LimitRange", v.LimitRange, v.LimitRangeUpdate),
 	rules("ResourceQuota", v.ResourceQuota, v.ResourceQuotaUpdate, v.ResourceQuotaStatusUpdate),
 	rules("PersistentVolume", v.PersistentVolume, v.PersistentVolumeUpdate, v.PersistentVolumeStatusUpdate),

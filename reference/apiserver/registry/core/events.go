@@ -19,10 +19,10 @@ const eventTTL = 3600
 var Events = generic.Resource[*corev1.Event]{
 	GV: corev1.SchemeGroupVersion, Plural: "events", Singular: "event", Short: []string{"ev"},
 	Object: &corev1.Event{}, List: &corev1.EventList{},
-	Validate:       validation.Event,
-	ValidateUpdate: validation.EventUpdate,
-	CreateOnUpdate: true,
-	TTL:            eventTTL,
+	ValidateFor:       validation.Event,
+	ValidateUpdateFor: validation.EventUpdate,
+	CreateOnUpdate:    true,
+	TTL:               eventTTL,
 	// Events own nothing, and a finalizer would outlive its lease.
 	Propagation: func(context.Context) rest.GarbageCollectionPolicy { return rest.Unsupported },
 	Fields: func(e *corev1.Event) fields.Set {

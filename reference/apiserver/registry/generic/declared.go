@@ -2,10 +2,12 @@ package generic
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/operation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -15,22 +17,39 @@ import (
 )
 
 // ValidateDeclaratively implements rest.DeclarativeValidationStrategy: it adds what the tags of the type in the
-// version of the request say to what the resource's own rules said.
+// version of the request say to what the resource's own rules said. Nothing is said twice, although the machinery, and
+// the rules for new objects and for replacements, all judge the metadata.
 func (s strategy[T]) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type,
 	_ rest.DeclarativeValidationConfig,
 ) field.ErrorList {
 	version, subresources := s.requested(ctx)
 	obj, err := inVersion(obj, version, s.r.GV)
 	if err != nil {
-		return append(errs, field.InternalError(nil, err))
+		return append(once(errs), field.InternalError(nil, err))
 	}
 	if op == operation.Create {
-		return declared.Merge(errs, declared.Create(ctx, obj, subresources...))
+		return once(declared.Merge(errs, declared.Create(ctx, obj, subresources...)))
 	}
 	if old, err = inVersion(old, version, s.r.GV); err != nil {
-		return append(errs, field.InternalError(nil, err))
+		return append(once(errs), field.InternalError(nil, err))
 	}
-	return declared.Merge(errs, declared.Update(ctx, obj, old, subresources...))
+	return once(declared.Merge(errs, declared.Update(ctx, obj, old, subresources...)))
+}
+
+// once keeps the first of errors that read the same.
+func once(errs field.ErrorList) field.ErrorList {
+	if len(errs) < 2 {
+		return errs
+	}
+	said := sets.New[string]()
+	return slices.DeleteFunc(slices.Clone(errs), func(e *field.Error) bool {
+		text := e.Error()
+		if said.Has(text) {
+			return true
+		}
+		said.Insert(text)
+		return false
+	})
 }
 
 // DeclarativeValidationConfig implements rest.DeclarativeValidationStrategy.
@@ -50,6 +69,14 @@ func (s strategy[T]) requested(ctx context.Context) (schema.GroupVersion, []stri
 		subresources = []string{info.Subresource}
 	}
 	return schema.GroupVersion{Group: info.APIGroup, Version: info.APIVersion}, subresources
+}
+
+// spoken is the version of a request for the resource, in whichever group that serves it.
+func (s strategy[T]) spoken(ctx context.Context) schema.GroupVersion {
+	if info, ok := request.RequestInfoFrom(ctx); ok && info.Resource == s.r.Plural {
+		return schema.GroupVersion{Group: info.APIGroup, Version: info.APIVersion}
+	}
+	return s.r.GV
 }
 
 func inVersion(obj runtime.Object, version, stored schema.GroupVersion) (runtime.Object, error) {

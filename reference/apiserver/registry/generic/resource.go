@@ -67,6 +67,10 @@ type Resource[T Object] struct {
 	Validate       func(T) field.ErrorList
 	ValidateUpdate func(obj, old T) field.ErrorList
 	ValidateStatus func(obj, old T) field.ErrorList
+	// ValidateFor and ValidateUpdateFor stand in for Validate and ValidateUpdate where the rules depend on
+	// the version that a request speaks; what the server writes itself is of version GV.
+	ValidateFor       func(version schema.GroupVersion, obj T) field.ErrorList
+	ValidateUpdateFor func(version schema.GroupVersion, obj, old T) field.ErrorList
 	// Warnings are what a client is told of an object that is stored all the same; old is nil for a
 	// new object. Writes to subresources warn of nothing.
 	Warnings func(obj, old T) []string

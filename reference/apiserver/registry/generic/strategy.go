@@ -85,11 +85,17 @@ func (s strategy[T]) changed(obj, old T) bool {
 	return !equality.Semantic.DeepEqual(s.r.Spec(obj), s.r.Spec(old))
 }
 
-func (s strategy[T]) Validate(_ context.Context, o runtime.Object) field.ErrorList {
+func (s strategy[T]) Validate(ctx context.Context, o runtime.Object) field.ErrorList {
+	if s.r.ValidateFor != nil {
+		return s.r.ValidateFor(s.spoken(ctx), o.(T))
+	}
 	return s.r.Validate(o.(T))
 }
 
-func (s strategy[T]) ValidateUpdate(_ context.Context, o, old runtime.Object) field.ErrorList {
+func (s strategy[T]) ValidateUpdate(ctx context.Context, o, old runtime.Object) field.ErrorList {
+	if s.r.ValidateUpdateFor != nil {
+		return s.r.ValidateUpdateFor(s.spoken(ctx), o.(T), old.(T))
+	}
 	return s.r.ValidateUpdate(o.(T), old.(T))
 }
 

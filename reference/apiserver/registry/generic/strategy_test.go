@@ -6,7 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -144,5 +148,59 @@ func TestAnUpdateComparesObjectsWithoutKinds(t *testing.T) {
 		if diff := cmp.Diff(old, r); diff != "" {
 			t.Errorf("%s: an update that changes nothing differs:\n%s", name, diff)
 		}
+	}
+}
+
+// TestErrorsAreSaidOnce: the machinery, the rules for new objects and those for replacements all judge the metadata.
+func TestErrorsAreSaidOnce(t *testing.T) {
+	said := example
+	said.Validate = func(r *appsv1.ReplicaSet) field.ErrorList {
+		return validation.ValidateObjectMeta(&r.ObjectMeta, true, validation.NameIsDNSSubdomain, field.NewPath("metadata"))
+	}
+	said.ValidateUpdate = func(r, old *appsv1.ReplicaSet) field.ErrorList {
+		return append(validation.ValidateObjectMetaUpdate(&r.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata")), said.Validate(r)...)
+	}
+	s := strategy[*appsv1.ReplicaSet]{r: &said}
+	r, old := replicaSet(1, 1, map[string]string{"a b": ""}), replicaSet(1, 1, nil)
+	for _, o := range []*appsv1.ReplicaSet{r, old} {
+		o.Name, o.Namespace, o.ResourceVersion = "r", "ns", "1"
+	}
+	for name, errs := range map[string]field.ErrorList{
+		"update": rest.ValidateUpdate(context.Background(), r, old, s),
+		"create": rest.ValidateCreate(context.Background(), r, s),
+	} {
+		count := 0
+		for _, e := range errs {
+			if e.Field == "metadata.labels" {
+				count++
+			}
+		}
+		if count != 1 {
+			t.Errorf("%s: wanted one error about the label, got %v", name, errs)
+		}
+	}
+}
+
+// TestVersionOfTheRequest: where a resource asks for it, rules know what the client speaks.
+func TestVersionOfTheRequest(t *testing.T) {
+	var asked []string
+	versioned := example
+	versioned.ValidateFor = func(v schema.GroupVersion, _ *appsv1.ReplicaSet) field.ErrorList {
+		asked = append(asked, v.String())
+		return nil
+	}
+	versioned.ValidateUpdateFor = func(v schema.GroupVersion, _, _ *appsv1.ReplicaSet) field.ErrorList {
+		asked = append(asked, "update of "+v.String())
+		return nil
+	}
+	s, r := strategy[*appsv1.ReplicaSet]{r: &versioned}, replicaSet(1, 1, nil)
+	ctx := request.WithRequestInfo(context.Background(), &request.RequestInfo{APIGroup: "other", APIVersion: "v2", Resource: "replicasets"})
+	foreign := request.WithRequestInfo(context.Background(), &request.RequestInfo{APIGroup: "other", APIVersion: "v2", Resource: "pods"})
+	s.Validate(ctx, r)
+	s.ValidateUpdate(ctx, r, r)
+	s.Validate(foreign, r)
+	s.Validate(context.Background(), r)
+	if diff := cmp.Diff([]string{"other/v2", "update of other/v2", "apps/v1", "apps/v1"}, asked); diff != "" {
+		t.Error(diff)
 	}
 }
