@@ -1,10 +1,13 @@
 package validation
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -136,6 +139,8 @@ func podAffinityTerm(p *field.Path, t *corev1.PodAffinityTerm) field.ErrorList {
 	}
 	errs = append(errs, matchLabelKeys(p.Child("matchLabelKeys"), t.MatchLabelKeys, t.LabelSelector)...)
 	errs = append(errs, matchLabelKeys(p.Child("mismatchLabelKeys"), t.MismatchLabelKeys, t.LabelSelector)...)
+	// The error of a term names the term, with the index of the key.
+	errs = append(errs, selectedTwice(p, append(slices.Clone(t.MatchLabelKeys), t.MismatchLabelKeys...), t.LabelSelector)...)
 	for i, key := range t.MatchLabelKeys {
 		for _, other := range t.MismatchLabelKeys {
 			if key == other {
@@ -147,6 +152,22 @@ func podAffinityTerm(p *field.Path, t *corev1.PodAffinityTerm) field.ErrorList {
 		errs = append(errs, field.Required(p.Child("topologyKey"), "can not be empty"))
 	}
 	return append(errs, metav1validation.ValidateLabelName(t.TopologyKey, p.Child("topologyKey"))...)
+}
+
+// selectedTwice refuses keys that a selector names more than once: in a stored pod it names each of them once,
+// because that is how they take effect (see the resolving of matchLabelKeys in registry/core).
+func selectedTwice(p *field.Path, keys []string, s *metav1.LabelSelector) (errs field.ErrorList) {
+	if s == nil {
+		return nil
+	}
+	seen := sets.KeySet(s.MatchLabels)
+	for _, e := range s.MatchExpressions {
+		if i := slices.Index(keys, e.Key); i >= 0 && seen.Has(e.Key) {
+			errs = append(errs, field.Invalid(p.Index(i), e.Key, inBoth))
+		}
+		seen.Insert(e.Key)
+	}
+	return errs
 }
 
 // matchLabelKeys narrow a label selector down to pods that share the incoming pod's values.

@@ -16,16 +16,24 @@ const omitted = "<value omitted>"
 
 // ClusterTrustBundle checks a new ClusterTrustBundle. The bundle of a signer is named after it.
 func ClusterTrustBundle(b *certificatesv1.ClusterTrustBundle) field.ErrorList {
+	return append(bundleBasics(b), trustBundle(specPath.Child("trustBundle"), b.Spec.TrustBundle)...)
+}
+
+func bundleBasics(b *certificatesv1.ClusterTrustBundle) field.ErrorList {
 	errs := newMeta(&b.ObjectMeta, clusterScoped, bundleName(b.Spec.SignerName))
 	if b.Spec.SignerName != "" {
 		errs = append(errs, signerName(specPath.Child("signerName"), b.Spec.SignerName)...)
 	}
-	return append(errs, trustBundle(specPath.Child("trustBundle"), b.Spec.TrustBundle)...)
+	return errs
 }
 
-// ClusterTrustBundleUpdate checks a replacement: the signer never changes.
+// ClusterTrustBundleUpdate checks a replacement: the signer never changes. Certificates that did not change
+// are not parsed again, by what may have become stricter.
 func ClusterTrustBundleUpdate(b, old *certificatesv1.ClusterTrustBundle) field.ErrorList {
-	errs := ClusterTrustBundle(b)
+	errs := bundleBasics(b)
+	if b.Spec.TrustBundle != old.Spec.TrustBundle {
+		errs = append(errs, trustBundle(specPath.Child("trustBundle"), b.Spec.TrustBundle)...)
+	}
 	errs = append(errs, updatedMeta(&b.ObjectMeta, &old.ObjectMeta)...)
 	return append(errs, unchanged(specPath.Child("signerName"), b.Spec.SignerName, old.Spec.SignerName)...)
 }

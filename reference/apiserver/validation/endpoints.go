@@ -1,6 +1,8 @@
 package validation
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -10,17 +12,20 @@ import (
 
 // Endpoints checks a new Endpoints object.
 func Endpoints(e *corev1.Endpoints) field.ErrorList {
-	errs := newMeta(&e.ObjectMeta, namespaced, subdomainName)
-	for i := range e.Subsets {
-		at, s := field.NewPath("subsets").Index(i), &e.Subsets[i]
+	return append(newMeta(&e.ObjectMeta, namespaced, subdomainName), subsets(e.Subsets)...)
+}
+
+func subsets(list []corev1.EndpointSubset, had ...string) (errs field.ErrorList) {
+	for i := range list {
+		at, s := field.NewPath("subsets").Index(i), &list[i]
 		if len(s.Addresses) == 0 && len(s.NotReadyAddresses) == 0 {
 			errs = append(errs, field.Required(at, "must specify `addresses` or `notReadyAddresses`"))
 		}
 		for j := range s.Addresses {
-			errs = append(errs, endpointAddress(at.Child("addresses").Index(j), &s.Addresses[j])...)
+			errs = append(errs, endpointAddress(at.Child("addresses").Index(j), &s.Addresses[j], had)...)
 		}
 		for j := range s.NotReadyAddresses {
-			errs = append(errs, endpointAddress(at.Child("notReadyAddresses").Index(j), &s.NotReadyAddresses[j])...)
+			errs = append(errs, endpointAddress(at.Child("notReadyAddresses").Index(j), &s.NotReadyAddresses[j], had)...)
 		}
 		for j, port := range s.Ports {
 			p := at.Child("ports").Index(j)
@@ -39,13 +44,26 @@ func Endpoints(e *corev1.Endpoints) field.ErrorList {
 	return errs
 }
 
-// EndpointsUpdate checks a replacement of an Endpoints object; everything may change.
+// EndpointsUpdate checks a replacement of an Endpoints object; everything may change, and what did not
+// is not judged by rules that are newer than it.
 func EndpointsUpdate(e, old *corev1.Endpoints) field.ErrorList {
-	return append(updatedMeta(&e.ObjectMeta, &old.ObjectMeta), Endpoints(e)...)
+	errs := append(updatedMeta(&e.ObjectMeta, &old.ObjectMeta), newMeta(&e.ObjectMeta, namespaced, subdomainName)...)
+	if equal(e.Subsets, old.Subsets) {
+		return errs
+	}
+	var had []string
+	for i := range old.Subsets {
+		for _, list := range [][]corev1.EndpointAddress{old.Subsets[i].Addresses, old.Subsets[i].NotReadyAddresses} {
+			for _, a := range list {
+				had = append(had, a.IP)
+			}
+		}
+	}
+	return append(errs, subsets(e.Subsets, had...)...)
 }
 
-func endpointAddress(p *field.Path, a *corev1.EndpointAddress) field.ErrorList {
-	errs := ipAddress(p.Child("ip"), a.IP)
+func endpointAddress(p *field.Path, a *corev1.EndpointAddress, had []string) field.ErrorList {
+	errs := ipAddress(p.Child("ip"), a.IP, had...)
 	if a.Hostname != "" {
 		errs = append(errs, dnsLabel(p.Child("hostname"), a.Hostname)...)
 	}
@@ -67,20 +85,31 @@ const (
 
 // EndpointSlice checks a new EndpointSlice.
 func EndpointSlice(s *discoveryv1.EndpointSlice) field.ErrorList {
+	return append(sliceBasics(s), sliceEndpoints(field.NewPath("endpoints"), s, nil)...)
+}
+
+func sliceBasics(s *discoveryv1.EndpointSlice) field.ErrorList {
 	errs := newMeta(&s.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, oneOf(field.NewPath("addressType"), s.AddressType,
 		discoveryv1.AddressTypeFQDN, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6)...)
-	errs = append(errs, sliceEndpoints(field.NewPath("endpoints"), s)...)
 	return append(errs, slicePorts(field.NewPath("ports"), s.Ports)...)
 }
 
-// EndpointSliceUpdate checks a replacement of an EndpointSlice.
+// EndpointSliceUpdate checks a replacement of an EndpointSlice. Endpoints that did not change are not
+// judged by rules that are newer than they.
 func EndpointSliceUpdate(s, old *discoveryv1.EndpointSlice) field.ErrorList {
-	errs := append(updatedMeta(&s.ObjectMeta, &old.ObjectMeta), EndpointSlice(s)...)
+	errs := append(updatedMeta(&s.ObjectMeta, &old.ObjectMeta), sliceBasics(s)...)
+	if !equal(s.Endpoints, old.Endpoints) {
+		var had []string
+		for _, e := range old.Endpoints {
+			had = append(had, e.Addresses...)
+		}
+		errs = append(errs, sliceEndpoints(field.NewPath("endpoints"), s, had)...)
+	}
 	return append(errs, unchanged(field.NewPath("addressType"), s.AddressType, old.AddressType)...)
 }
 
-func sliceEndpoints(p *field.Path, s *discoveryv1.EndpointSlice) (errs field.ErrorList) {
+func sliceEndpoints(p *field.Path, s *discoveryv1.EndpointSlice, had []string) (errs field.ErrorList) {
 	if len(s.Endpoints) > maxEndpoints {
 		return field.ErrorList{field.TooMany(p, len(s.Endpoints), maxEndpoints)}
 	}
@@ -94,7 +123,7 @@ func sliceEndpoints(p *field.Path, s *discoveryv1.EndpointSlice) (errs field.Err
 			errs = append(errs, field.TooMany(addresses, n, maxAddresses))
 		}
 		for j, a := range e.Addresses {
-			errs = append(errs, sliceAddress(addresses.Index(j), a, s.AddressType)...)
+			errs = append(errs, sliceAddress(addresses.Index(j), a, s.AddressType, had)...)
 		}
 		if e.NodeName != nil {
 			errs = append(errs, dnsSubdomain(at.Child("nodeName"), *e.NodeName)...)
@@ -111,9 +140,12 @@ func sliceEndpoints(p *field.Path, s *discoveryv1.EndpointSlice) (errs field.Err
 	return errs
 }
 
-func sliceAddress(p *field.Path, a string, t discoveryv1.AddressType) field.ErrorList {
+func sliceAddress(p *field.Path, a string, t discoveryv1.AddressType, had []string) field.ErrorList {
 	switch t {
 	case discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6:
+		if slices.Contains(had, a) {
+			return nil
+		}
 		if bad := ipAddress(p, a); len(bad) > 0 {
 			return bad
 		}

@@ -159,10 +159,14 @@ func IngressUpdate(in, old *networkingv1.Ingress) field.ErrorList {
 // IngressStatusUpdate checks a write to an Ingress's status.
 func IngressStatusUpdate(in, old *networkingv1.Ingress) field.ErrorList {
 	errs := updatedMeta(&in.ObjectMeta, &old.ObjectMeta)
+	var had []string
+	for _, l := range old.Status.LoadBalancer.Ingress {
+		had = append(had, l.IP)
+	}
 	for i, l := range in.Status.LoadBalancer.Ingress {
 		at := statusPath.Child("loadBalancer", "ingress").Index(i)
 		if l.IP != "" {
-			errs = append(errs, ipAddress(at.Child("ip"), l.IP)...)
+			errs = append(errs, ipAddress(at.Child("ip"), l.IP, had...)...)
 		}
 		errs = append(errs, ingressHostname(at.Child("hostname"), l.Hostname)...)
 	}

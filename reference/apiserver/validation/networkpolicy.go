@@ -5,23 +5,24 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // NetworkPolicy checks a new NetworkPolicy.
-func NetworkPolicy(n *networkingv1.NetworkPolicy) field.ErrorList {
+func NetworkPolicy(n *networkingv1.NetworkPolicy) field.ErrorList { return networkPolicy(n, nil) }
+
+func networkPolicy(n *networkingv1.NetworkPolicy, had []string) field.ErrorList {
 	errs := newMeta(&n.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, labelSelector(specPath.Child("podSelector"), &n.Spec.PodSelector)...)
 	for i := range n.Spec.Ingress {
 		at := specPath.Child("ingress").Index(i)
 		errs = append(errs, policyPorts(at.Child("ports"), n.Spec.Ingress[i].Ports)...)
-		errs = append(errs, policyPeers(at.Child("from"), n.Spec.Ingress[i].From)...)
+		errs = append(errs, policyPeers(at.Child("from"), n.Spec.Ingress[i].From, had)...)
 	}
 	for i := range n.Spec.Egress {
 		at := specPath.Child("egress").Index(i)
 		errs = append(errs, policyPorts(at.Child("ports"), n.Spec.Egress[i].Ports)...)
-		errs = append(errs, policyPeers(at.Child("to"), n.Spec.Egress[i].To)...)
+		errs = append(errs, policyPeers(at.Child("to"), n.Spec.Egress[i].To, had)...)
 	}
 	if len(n.Spec.PolicyTypes) > 2 {
 		return append(errs, field.Invalid(specPath.Child("policyTypes"), &n.Spec.PolicyTypes, "may not specify more than two policyTypes"))
@@ -34,7 +35,21 @@ func NetworkPolicy(n *networkingv1.NetworkPolicy) field.ErrorList {
 
 // NetworkPolicyUpdate checks a replacement of a NetworkPolicy; everything may change.
 func NetworkPolicyUpdate(n, old *networkingv1.NetworkPolicy) field.ErrorList {
-	return append(updatedMeta(&n.ObjectMeta, &old.ObjectMeta), NetworkPolicy(n)...)
+	var had []string
+	peers := func(list []networkingv1.NetworkPolicyPeer) {
+		for _, peer := range list {
+			if peer.IPBlock != nil {
+				had = append(append(had, peer.IPBlock.CIDR), peer.IPBlock.Except...)
+			}
+		}
+	}
+	for _, rule := range old.Spec.Ingress {
+		peers(rule.From)
+	}
+	for _, rule := range old.Spec.Egress {
+		peers(rule.To)
+	}
+	return append(updatedMeta(&n.ObjectMeta, &old.ObjectMeta), networkPolicy(n, had)...)
 }
 
 func policyPorts(p *field.Path, ports []networkingv1.NetworkPolicyPort) (errs field.ErrorList) {
@@ -64,7 +79,7 @@ func policyPorts(p *field.Path, ports []networkingv1.NetworkPolicyPort) (errs fi
 	return errs
 }
 
-func policyPeers(p *field.Path, peers []networkingv1.NetworkPolicyPeer) (errs field.ErrorList) {
+func policyPeers(p *field.Path, peers []networkingv1.NetworkPolicyPeer, had []string) (errs field.ErrorList) {
 	for i := range peers {
 		at, peer := p.Index(i), &peers[i]
 		selects := peer.PodSelector != nil || peer.NamespaceSelector != nil
@@ -77,21 +92,21 @@ func policyPeers(p *field.Path, peers []networkingv1.NetworkPolicyPeer) (errs fi
 			errs = append(errs, field.Forbidden(at, "may not specify both ipBlock and another peer"))
 		}
 		if peer.IPBlock != nil {
-			errs = append(errs, ipBlock(at.Child("ipBlock"), peer.IPBlock)...)
+			errs = append(errs, ipBlock(at.Child("ipBlock"), peer.IPBlock, had)...)
 		}
 	}
 	return errs
 }
 
-func ipBlock(p *field.Path, b *networkingv1.IPBlock) field.ErrorList {
+func ipBlock(p *field.Path, b *networkingv1.IPBlock, had []string) field.ErrorList {
 	if b.CIDR == "" {
 		return field.ErrorList{field.Required(p.Child("cidr"), "")}
 	}
-	errs := validation.IsValidCIDRForLegacyField(p.Child("cidr"), b.CIDR, true, nil)
+	errs := cidr(p.Child("cidr"), b.CIDR, had...)
 	whole, err := netip.ParsePrefix(b.CIDR)
 	for i, e := range b.Except {
 		at := p.Child("except").Index(i)
-		bad := validation.IsValidCIDRForLegacyField(at, e, true, nil)
+		bad := cidr(at, e, had...)
 		errs = append(errs, bad...)
 		part, partErr := netip.ParsePrefix(e)
 		if len(bad) > 0 || err != nil || partErr != nil {

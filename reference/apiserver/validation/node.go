@@ -56,7 +56,7 @@ func nodeResources(n *corev1.Node) (errs field.ErrorList) {
 
 func podCIDRs(p *field.Path, list []string) (errs field.ErrorList) {
 	for i, s := range list {
-		errs = append(errs, validation.IsValidCIDRForLegacyField(p.Index(i), s, true, nil)...)
+		errs = append(errs, cidr(p.Index(i), s)...)
 	}
 	if len(errs) > 0 || len(list) < 2 {
 		return errs

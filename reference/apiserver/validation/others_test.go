@@ -59,7 +59,7 @@ func TestServiceAddresses(t *testing.T) {
 		})
 	updates(t, `{metadata: {name: c}, spec: {cidrs: [10.96.0.0/12]}}`, validation.ServiceCIDRUpdate, []row[networkingv1.ServiceCIDR]{
 		{"second family", func(c *networkingv1.ServiceCIDR) { c.Spec.CIDRs = append(c.Spec.CIDRs, "fd00::/108") }, ``},
-		{"other", func(c *networkingv1.ServiceCIDR) { c.Spec.CIDRs[0] = "10.97.0.0/16" }, `spec.cidrs: Invalid value: ["10.97.0.0/16"]: field is immutable`},
+		{"other", func(c *networkingv1.ServiceCIDR) { c.Spec.CIDRs[0] = "10.97.0.0/16" }, `spec.cidrs[0]: Invalid value: "10.97.0.0/16": field is immutable`},
 	})
 }
 

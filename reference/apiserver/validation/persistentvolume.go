@@ -31,13 +31,7 @@ func volumeSpec(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {
 	}
 	errs = append(errs, supportedValue(p.Child("persistentVolumeReclaimPolicy"), s.PersistentVolumeReclaimPolicy,
 		corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
-	if a := s.NodeAffinity; a != nil {
-		if a.Required == nil {
-			errs = append(errs, field.Required(p.Child("nodeAffinity", "required"), "must specify required node constraints"))
-		} else {
-			errs = append(errs, nodeSelector(p.Child("nodeAffinity", "required"), a.Required)...)
-		}
-	}
+	errs = append(errs, volumeAffinity(p.Child("nodeAffinity"), s.NodeAffinity)...)
 	errs = append(errs, persistentSource(p, s)...)
 	if h := s.HostPath; h != nil && path.Clean(h.Path) == "/" && s.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
 		errs = append(errs, field.Forbidden(p.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
@@ -57,6 +51,16 @@ func volumeSpec(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+func volumeAffinity(p *field.Path, a *corev1.VolumeNodeAffinity) field.ErrorList {
+	switch {
+	case a == nil:
+		return nil
+	case a.Required == nil:
+		return field.ErrorList{field.Required(p.Child("required"), "must specify required node constraints")}
+	}
+	return nodeSelector(p.Child("required"), a.Required)
 }
 
 func persistentSource(p *field.Path, s *corev1.PersistentVolumeSpec) field.ErrorList {

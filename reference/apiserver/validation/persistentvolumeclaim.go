@@ -107,7 +107,24 @@ func PersistentVolumeClaimUpdate(c, old *corev1.PersistentVolumeClaim) field.Err
 	if size.Cmp(was) < 0 && size.Cmp(old.Status.Capacity[corev1.ResourceStorage]) <= 0 {
 		errs = append(errs, field.Forbidden(specPath.Child("resources", "requests", "storage"), "field can not be less than status.capacity"))
 	}
+	errs = append(errs, attributesClassUpdate(c.Spec.VolumeAttributesClassName, old)...)
 	return append(errs, unchanged(field.NewPath("volumeMode"), c.Spec.VolumeMode, old.Spec.VolumeMode)...)
+}
+
+// attributesClassUpdate: a class can be taken back until a volume was given its attributes, as while they are
+// infeasible; from then on only another class can replace it.
+func attributesClassUpdate(class *string, old *corev1.PersistentVolumeClaim) field.ErrorList {
+	const unless = " is forbidden when status.currentVolumeAttributesClassName is not nil"
+	p := specPath.Child("volumeAttributesClassName")
+	switch {
+	case old.Status.CurrentVolumeAttributesClassName == nil || equal(class, old.Spec.VolumeAttributesClassName):
+		return nil
+	case class == nil:
+		return field.ErrorList{field.Forbidden(p, "update to nil"+unless)}
+	case *class == "":
+		return field.ErrorList{field.Forbidden(p, "update to empty string"+unless)}
+	}
+	return nil
 }
 
 // mayNameClass: a claim without a class may be given one later, and one whose class is named by the

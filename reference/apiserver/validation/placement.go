@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -47,7 +48,7 @@ func taintEffect(p *field.Path, e corev1.TaintEffect) field.ErrorList {
 	return oneOf(p, e, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 }
 
-func topologySpread(p *field.Path, list []corev1.TopologySpreadConstraint) (errs field.ErrorList) {
+func topologySpread(p *field.Path, list []corev1.TopologySpreadConstraint, isPod bool) (errs field.ErrorList) {
 	seen := sets.New[string]()
 	for i := range list {
 		c, at := &list[i], p.Index(i)
@@ -67,10 +68,34 @@ func topologySpread(p *field.Path, list []corev1.TopologySpreadConstraint) (errs
 		errs = append(errs, oneOfPtr(at.Child("nodeAffinityPolicy"), c.NodeAffinityPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
 		errs = append(errs, oneOfPtr(at.Child("nodeTaintsPolicy"), c.NodeTaintsPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
 		errs = append(errs, matchLabelKeys(at.Child("matchLabelKeys"), c.MatchLabelKeys, c.LabelSelector)...)
+		if isPod {
+			errs = append(errs, selectedTwice(at.Child("matchLabelKeys"), c.MatchLabelKeys, c.LabelSelector)...)
+		} else {
+			errs = append(errs, selected(at.Child("matchLabelKeys"), c.MatchLabelKeys, c.LabelSelector)...)
+		}
 		errs = append(errs, labelSelector(at.Child("labelSelector"), c.LabelSelector)...)
 	}
 	return errs
 }
+
+// selected refuses keys that a selector names: in a template they have not taken effect yet.
+func selected(p *field.Path, keys []string, s *metav1.LabelSelector) (errs field.ErrorList) {
+	if s == nil {
+		return nil
+	}
+	named := sets.KeySet(s.MatchLabels)
+	for _, e := range s.MatchExpressions {
+		named.Insert(e.Key)
+	}
+	for i, key := range keys {
+		if named.Has(key) {
+			errs = append(errs, field.Invalid(p.Index(i), key, inBoth))
+		}
+	}
+	return errs
+}
+
+const inBoth = "exists in both matchLabelKeys and labelSelector"
 
 func minDomains(p *field.Path, c *corev1.TopologySpreadConstraint) (errs field.ErrorList) {
 	if c.MinDomains == nil {

@@ -11,6 +11,7 @@ import (
 // Pod checks a new pod.
 func Pod(pod *corev1.Pod) field.ErrorList {
 	errs := podMetaAndSpec(pod)
+	errs = append(errs, appArmorAgrees(specPath, pod.Annotations, &pod.Spec)...)
 	if len(pod.Spec.EphemeralContainers) > 0 {
 		errs = append(errs, field.Forbidden(specPath.Child("ephemeralContainers"), "cannot be set on create"))
 	}
@@ -23,7 +24,7 @@ func Pod(pod *corev1.Pod) field.ErrorList {
 func podMetaAndSpec(pod *corev1.Pod) field.ErrorList {
 	errs := newMeta(&pod.ObjectMeta, namespaced, subdomainName)
 	errs = append(errs, mirrorPod(pod)...)
-	errs = append(errs, podAnnotations(metadataPath.Child("annotations"), pod.Annotations)...)
+	errs = append(errs, podAnnotations(metadataPath.Child("annotations"), pod.Annotations, &pod.Spec)...)
 	return append(errs, podSpec(specPath, &pod.Spec, true)...)
 }
 
@@ -37,17 +38,18 @@ func mirrorPod(pod *corev1.Pod) field.ErrorList {
 }
 
 // podAnnotations checks the annotations that mean something to Kubernetes.
-func podAnnotations(p *field.Path, annotations map[string]string) field.ErrorList {
+func podAnnotations(p *field.Path, annotations map[string]string, spec *corev1.PodSpec) field.ErrorList {
+	errs := appArmorAnnotations(p, annotations, spec)
 	cost, ok := annotations[corev1.PodDeletionCost]
 	if !ok {
-		return nil
+		return errs
 	}
 	// The leading zeros and the sign that ParseInt also takes are refused.
 	n, err := strconv.ParseInt(cost, 10, 32)
 	if err != nil || strconv.FormatInt(n, 10) != cost {
-		return field.ErrorList{field.Invalid(p.Key(corev1.PodDeletionCost), cost, "must be a 32bit integer")}
+		errs = append(errs, field.Invalid(p.Key(corev1.PodDeletionCost), cost, "must be a 32bit integer"))
 	}
-	return nil
+	return errs
 }
 
 // podIPs may hold one address of each family.

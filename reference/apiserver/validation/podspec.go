@@ -33,7 +33,7 @@ func podSpec(p *field.Path, s *corev1.PodSpec, isPod bool) field.ErrorList {
 	errs = append(errs, dnsConfig(p.Child("dnsConfig"), s.DNSConfig, s.DNSPolicy)...)
 	errs = append(errs, readinessGates(p.Child("readinessGates"), s.ReadinessGates)...)
 	errs = append(errs, schedulingGates(p.Child("schedulingGates"), s.SchedulingGates)...)
-	errs = append(errs, topologySpread(p.Child("topologySpreadConstraints"), s.TopologySpreadConstraints)...)
+	errs = append(errs, topologySpread(p.Child("topologySpreadConstraints"), s.TopologySpreadConstraints, isPod)...)
 	errs = append(errs, hostUsers(p, s)...)
 	errs = append(errs, podNames(p, s)...)
 	if d := s.ActiveDeadlineSeconds; d != nil && (*d < 1 || *d > math.MaxInt32) {

@@ -1,14 +1,17 @@
 package validation
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // PodStatusUpdate checks a write to a pod's status.
 func PodStatusUpdate(pod, old *corev1.Pod) field.ErrorList {
 	errs := updatedMeta(&pod.ObjectMeta, &old.ObjectMeta)
-	errs = append(errs, mirrorPodUnchanged(pod, old)...)
+	errs = append(errs, annotationsUnchanged(pod, old)...)
 	if pod.Spec.NodeName != old.Spec.NodeName {
 		errs = append(errs, field.Forbidden(statusPath.Child("nodeName"), "may not be changed directly"))
 	}
@@ -21,7 +24,34 @@ func PodStatusUpdate(pod, old *corev1.Pod) field.ErrorList {
 	errs = append(errs, podConditions(statusPath.Child("conditions"), pod.Status.Conditions)...)
 	errs = append(errs, staysTerminated(statusPath.Child("containerStatuses"), pod.Status.ContainerStatuses, old.Status.ContainerStatuses, &old.Spec)...)
 	errs = append(errs, staysTerminated(statusPath.Child("initContainerStatuses"), pod.Status.InitContainerStatuses, old.Status.InitContainerStatuses, &old.Spec)...)
+	errs = append(errs, ephemeralStaysTerminated(statusPath.Child("ephemeralContainerStatuses"),
+		pod.Status.EphemeralContainerStatuses, old.Status.EphemeralContainerStatuses)...)
+	errs = append(errs, claimStatuses(statusPath.Child("resourceClaimStatuses"), pod)...)
 	return append(errs, podIPs(pod)...)
+}
+
+// ephemeralStaysTerminated: a container for debugging is never restarted, whatever the pod's policy.
+func ephemeralStaysTerminated(p *field.Path, list, old []corev1.ContainerStatus) field.ErrorList {
+	return staysTerminated(p, list, old, &corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever})
+}
+
+// claimStatuses name the claims that were made for the pod, each for one entry of its spec.
+func claimStatuses(p *field.Path, pod *corev1.Pod) (errs field.ErrorList) {
+	seen := sets.New[string]()
+	for i, s := range pod.Status.ResourceClaimStatuses {
+		at := p.Index(i).Child("name")
+		if !slices.ContainsFunc(pod.Spec.ResourceClaims, func(c corev1.PodResourceClaim) bool { return c.Name == s.Name }) {
+			errs = append(errs, field.Invalid(at, s.Name, "must match the name of an entry in `spec.resourceClaims`"))
+		}
+		if seen.Has(s.Name) {
+			errs = append(errs, field.Duplicate(at, s.Name))
+		}
+		seen.Insert(s.Name)
+		if s.ResourceClaimName != nil {
+			errs = append(errs, invalids(at, s.ResourceClaimName, subdomainName(*s.ResourceClaimName, false))...)
+		}
+	}
+	return errs
 }
 
 // podConditions: the types that are not Kubernetes' own are readiness gates, whose names are qualified.

@@ -10,8 +10,9 @@ import (
 func PodTemplateSpec(t *corev1.PodTemplateSpec, p *field.Path) field.ErrorList {
 	errs := labels(p.Child("labels"), t.Labels)
 	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, p.Child("annotations"))...)
-	errs = append(errs, podAnnotations(p.Child("annotations"), t.Annotations)...)
+	errs = append(errs, podAnnotations(p.Child("annotations"), t.Annotations, &t.Spec)...)
 	errs = append(errs, podSpec(p.Child("spec"), &t.Spec, false)...)
+	errs = append(errs, appArmorAgrees(p.Child("spec"), t.Annotations, &t.Spec)...)
 	if len(t.Spec.EphemeralContainers) > 0 {
 		errs = append(errs, field.Forbidden(p.Child("spec", "ephemeralContainers"), "ephemeral containers not allowed in pod template"))
 	}

@@ -25,7 +25,7 @@ var mutablePodFields = strings.Join([]string{
 func PodUpdate(pod, old *corev1.Pod) field.ErrorList {
 	errs := updatedMeta(&pod.ObjectMeta, &old.ObjectMeta)
 	errs = append(errs, podMetaAndSpec(pod)...)
-	errs = append(errs, mirrorPodUnchanged(pod, old)...)
+	errs = append(errs, annotationsUnchanged(pod, old)...)
 	if more := sameContainers(&pod.Spec, &old.Spec); len(more) > 0 {
 		return append(errs, more...)
 	}
@@ -47,19 +47,32 @@ func PodUpdate(pod, old *corev1.Pod) field.ErrorList {
 	return errs
 }
 
-func mirrorPodUnchanged(pod, old *corev1.Pod) field.ErrorList {
-	value, is := pod.Annotations[corev1.MirrorPodAnnotationKey]
-	oldValue, was := old.Annotations[corev1.MirrorPodAnnotationKey]
-	p := metadataPath.Child("annotations").Key(corev1.MirrorPodAnnotationKey)
-	switch {
-	case is && !was:
-		return field.ErrorList{field.Forbidden(p, "may not add mirror pod annotation")}
-	case !is && was:
-		return field.ErrorList{field.Forbidden(p, "may not remove mirror pod annotation")}
-	case value != oldValue:
-		return field.ErrorList{field.Forbidden(p, "may not update mirror pod annotation")}
+// annotationsUnchanged: what a pod is and how it is confined is settled when it is created.
+func annotationsUnchanged(pod, old *corev1.Pod) (errs field.ErrorList) {
+	p := metadataPath.Child("annotations")
+	for _, key := range sortedKeys(old.Annotations) {
+		what := settledAnnotation(key)
+		if value, is := pod.Annotations[key]; what != "" && (!is || value != old.Annotations[key]) {
+			errs = append(errs, field.Forbidden(p.Key(key), "may not remove or update "+what))
+		}
 	}
-	return nil
+	for _, key := range sortedKeys(pod.Annotations) {
+		what := settledAnnotation(key)
+		if _, was := old.Annotations[key]; what != "" && !was {
+			errs = append(errs, field.Forbidden(p.Key(key), "may not add "+what))
+		}
+	}
+	return errs
+}
+
+func settledAnnotation(key string) string {
+	switch {
+	case key == corev1.MirrorPodAnnotationKey:
+		return "mirror pod annotation"
+	case strings.HasPrefix(key, appArmorPrefix):
+		return "AppArmor annotations"
+	}
+	return ""
 }
 
 func sameContainers(spec, old *corev1.PodSpec) (errs field.ErrorList) {

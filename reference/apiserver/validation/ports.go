@@ -46,8 +46,15 @@ func containerPorts(p *field.Path, ports []corev1.ContainerPort) (errs field.Err
 
 // ipAddress checks a field that predates strict validation of addresses: leading zeros and
 // IPv4-mapped addresses are refused, non-canonical forms are not.
-func ipAddress(p *field.Path, s string) field.ErrorList {
-	return validation.IsValidIPForLegacyField(p, s, true, nil)
+// ipAddress wants an address in its usual form, or one that the object had already: forms such as
+// 010.0.0.1, which readers understand differently, were accepted once.
+func ipAddress(p *field.Path, s string, had ...string) field.ErrorList {
+	return validation.IsValidIPForLegacyField(p, s, true, had)
+}
+
+// cidr wants a range in its usual form, or one that the object had already.
+func cidr(p *field.Path, s string, had ...string) field.ErrorList {
+	return validation.IsValidCIDRForLegacyField(p, s, true, had)
 }
 
 func isIPv6(s string) bool {

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -25,7 +24,10 @@ func isHeadless(s *corev1.ServiceSpec) bool {
 
 // Service checks a new service. Whether addresses and ports are in the cluster's ranges, and free,
 // is the allocators' business.
-func Service(s *corev1.Service) field.ErrorList {
+func Service(s *corev1.Service) field.ErrorList { return service(s, &corev1.Service{}) }
+
+// service checks one that replaces old, of which addresses and ranges may stay as they were written.
+func service(s, old *corev1.Service) field.ErrorList {
 	errs := newMeta(&s.ObjectMeta, namespaced, labelName)
 	spec := &s.Spec
 	if len(spec.Ports) == 0 && !isHeadless(spec) && spec.Type != corev1.ServiceTypeExternalName {
@@ -36,17 +38,17 @@ func Service(s *corev1.Service) field.ErrorList {
 	errs = append(errs, labels(specPath.Child("selector"), spec.Selector)...)
 	errs = append(errs, oneOf(specPath.Child("sessionAffinity"), spec.SessionAffinity, corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)...)
 	errs = append(errs, sessionAffinityConfig(specPath.Child("sessionAffinityConfig"), spec)...)
-	errs = append(errs, clusterIPs(spec)...)
+	errs = append(errs, clusterIPs(spec, old.Spec.ClusterIPs)...)
 	for i, ip := range spec.ExternalIPs {
 		at := specPath.Child("externalIPs").Index(i)
-		if bad := ipAddress(at, ip); len(bad) > 0 {
+		if bad := ipAddress(at, ip, old.Spec.ExternalIPs...); len(bad) > 0 {
 			errs = append(errs, bad...)
 		} else {
 			errs = append(errs, ordinaryIP(at, ip)...)
 		}
 	}
-	errs = append(errs, loadBalancerFields(spec)...)
-	errs = append(errs, annotatedRanges(s)...)
+	errs = append(errs, loadBalancerFields(spec, old.Spec.LoadBalancerSourceRanges)...)
+	errs = append(errs, annotatedRanges(s, old)...)
 	errs = append(errs, trafficPolicies(spec)...)
 	return errs
 }
@@ -155,14 +157,14 @@ func sessionAffinityConfig(p *field.Path, s *corev1.ServiceSpec) field.ErrorList
 	return nil
 }
 
-func loadBalancerFields(s *corev1.ServiceSpec) (errs field.ErrorList) {
+func loadBalancerFields(s *corev1.ServiceSpec, had []string) (errs field.ErrorList) {
 	balanced := s.Type == corev1.ServiceTypeLoadBalancer
 	if len(s.LoadBalancerSourceRanges) > 0 && !balanced {
 		errs = append(errs, field.Forbidden(specPath.Child("loadBalancerSourceRanges"), onlyForLoadBalancer))
 	}
 	if balanced {
 		for i, r := range s.LoadBalancerSourceRanges {
-			errs = append(errs, validation.IsValidCIDRForLegacyField(specPath.Child("loadBalancerSourceRanges").Index(i), strings.TrimSpace(r), true, nil)...)
+			errs = append(errs, cidr(specPath.Child("loadBalancerSourceRanges").Index(i), strings.TrimSpace(r), trimmed(had)...)...)
 		}
 	}
 	switch p := specPath.Child("allocateLoadBalancerNodePorts"); {
@@ -182,7 +184,7 @@ func loadBalancerFields(s *corev1.ServiceSpec) (errs field.ErrorList) {
 }
 
 // annotatedRanges checks the annotation that loadBalancerSourceRanges replaced.
-func annotatedRanges(s *corev1.Service) (errs field.ErrorList) {
+func annotatedRanges(s, old *corev1.Service) (errs field.ErrorList) {
 	value, ok := s.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey]
 	if !ok {
 		return nil
@@ -194,10 +196,19 @@ func annotatedRanges(s *corev1.Service) (errs field.ErrorList) {
 	if value = strings.TrimSpace(value); value == "" {
 		return nil
 	}
+	had := trimmed(strings.Split(old.Annotations[corev1.AnnotationLoadBalancerSourceRangesKey], ","))
 	for _, r := range strings.Split(value, ",") {
-		errs = append(errs, validation.IsValidCIDRForLegacyField(p, strings.TrimSpace(r), true, nil)...)
+		errs = append(errs, cidr(p, strings.TrimSpace(r), had...)...)
 	}
 	return errs
+}
+
+func trimmed(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.TrimSpace(s)
+	}
+	return out
 }
 
 func trafficPolicies(s *corev1.ServiceSpec) (errs field.ErrorList) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -33,7 +34,15 @@ func IPAddress(a *networkingv1.IPAddress) field.ErrorList {
 		errs = append(errs, dnsSubdomain(p.Child("group"), ref.Group)...)
 	}
 	errs = append(errs, required(p.Child("resource"), ref.Resource)...)
-	return append(errs, required(p.Child("name"), ref.Name)...)
+	errs = append(errs, pathSegment(p.Child("resource"), ref.Resource)...)
+	errs = append(errs, required(p.Child("name"), ref.Name)...)
+	errs = append(errs, pathSegment(p.Child("name"), ref.Name)...)
+	return append(errs, pathSegment(p.Child("namespace"), ref.Namespace)...)
+}
+
+// pathSegment wants what can be a part of a URL's path, if anything.
+func pathSegment(p *field.Path, s string) field.ErrorList {
+	return invalids(p, s, pathvalidation.IsValidPathSegmentName(s))
 }
 
 // IPAddressUpdate checks a replacement of an IPAddress, which belongs to one object for good.
@@ -50,7 +59,7 @@ func ServiceCIDR(c *networkingv1.ServiceCIDR) field.ErrorList {
 		return append(errs, field.Required(p, "at least one CIDR required"))
 	}
 	if len(list) > 2 {
-		return append(errs, field.Invalid(p, list, "may only hold up to 2 values"))
+		return append(errs, field.Invalid(p, c.Spec, "may only hold up to 2 values"))
 	}
 	for i, s := range list {
 		errs = append(errs, validation.IsValidCIDR(p.Index(i), s)...)
@@ -59,7 +68,7 @@ func ServiceCIDR(c *networkingv1.ServiceCIDR) field.ErrorList {
 		a, errA := netip.ParsePrefix(list[0])
 		b, errB := netip.ParsePrefix(list[1])
 		if errA == nil && errB == nil && a.Addr().Is4() == b.Addr().Is4() {
-			errs = append(errs, field.Invalid(p, list, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"))
+			errs = append(errs, field.Invalid(p, c.Spec, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"))
 		}
 	}
 	return errs
@@ -67,13 +76,19 @@ func ServiceCIDR(c *networkingv1.ServiceCIDR) field.ErrorList {
 
 // ServiceCIDRUpdate checks a replacement of a ServiceCIDR: a second family may be added, once.
 func ServiceCIDRUpdate(c, old *networkingv1.ServiceCIDR) field.ErrorList {
-	errs := append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), ServiceCIDR(c)...)
-	now, was := c.Spec.CIDRs, old.Spec.CIDRs
-	if len(was) == 1 && len(now) == 2 {
-		now = now[:1]
+	errs := updatedMeta(&c.ObjectMeta, &old.ObjectMeta)
+	p, now, was := specPath.Child("cidrs"), c.Spec.CIDRs, old.Spec.CIDRs
+	grown := len(was) == 1 && len(now) == 2
+	if len(now) != len(was) && !grown {
+		return append(errs, field.Invalid(p, now, immutable))
 	}
-	if !equal(now, was) {
-		errs = append(errs, field.Invalid(specPath.Child("cidrs"), c.Spec.CIDRs, immutable))
+	for i := range was {
+		if now[i] != was[i] {
+			errs = append(errs, field.Invalid(p.Index(i), now[i], immutable))
+		}
+	}
+	if grown {
+		errs = append(errs, ServiceCIDR(c)...)
 	}
 	return errs
 }

@@ -10,7 +10,7 @@ import (
 
 // clusterIPs checks clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy against each other
 // (https://kubernetes.io/docs/concepts/services-networking/dual-stack/#services).
-func clusterIPs(s *corev1.ServiceSpec) (errs field.ErrorList) {
+func clusterIPs(s *corev1.ServiceSpec, had []string) (errs field.ErrorList) {
 	if s.Type == corev1.ServiceTypeExternalName {
 		return nil // it has none, see externalName
 	}
@@ -43,7 +43,7 @@ func clusterIPs(s *corev1.ServiceSpec) (errs field.ErrorList) {
 	}
 	before := len(errs)
 	for i, ip := range s.ClusterIPs {
-		errs = append(errs, ipAddress(p.Index(i), ip)...)
+		errs = append(errs, ipAddress(p.Index(i), ip, had...)...)
 	}
 	if len(s.ClusterIPs) > 2 {
 		errs = append(errs, field.Invalid(p, s.ClusterIPs, "may only hold up to 2 values"))
@@ -70,7 +70,7 @@ func ServiceUpdate(s, old *corev1.Service) field.ErrorList {
 		!equal(s.Spec.LoadBalancerClass, old.Spec.LoadBalancerClass) {
 		errs = append(errs, field.Invalid(specPath.Child("loadBalancerClass"), s.Spec.LoadBalancerClass, "may not change once set"))
 	}
-	return append(errs, Service(s)...)
+	return append(errs, service(s, old)...)
 }
 
 // clusterIPsUpdate: a service keeps its first address for as long as it has any, and loses the second only
@@ -131,10 +131,14 @@ func ServiceStatusUpdate(s, old *corev1.Service) field.ErrorList {
 	if s.Spec.Type != corev1.ServiceTypeLoadBalancer && len(s.Status.LoadBalancer.Ingress) > 0 {
 		return append(errs, field.Forbidden(p, "may only be used when `spec.type` is LoadBalancer"))
 	}
+	var had []string
+	for _, in := range old.Status.LoadBalancer.Ingress {
+		had = append(had, in.IP)
+	}
 	for i, in := range s.Status.LoadBalancer.Ingress {
 		at := p.Index(i)
 		if in.IP != "" {
-			errs = append(errs, ipAddress(at.Child("ip"), in.IP)...)
+			errs = append(errs, ipAddress(at.Child("ip"), in.IP, had...)...)
 			errs = append(errs, oneOfPtr(at.Child("ipMode"), in.IPMode, corev1.LoadBalancerIPModeProxy, corev1.LoadBalancerIPModeVIP)...)
 		} else if in.IPMode != nil {
 			errs = append(errs, field.Forbidden(at.Child("ipMode"), "may not be specified when `ip` is not set"))

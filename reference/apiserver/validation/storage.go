@@ -1,6 +1,9 @@
 package validation
 
 import (
+	"fmt"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
@@ -15,13 +18,16 @@ const (
 	maxParametersBytes = 256 * 1024
 )
 
+// maxNodeID is the longest name that a CSI driver may have for a node.
+const maxNodeID = 256
+
 // StorageClass checks a new StorageClass.
 func StorageClass(c *storagev1.StorageClass) field.ErrorList {
 	errs := newMeta(&c.ObjectMeta, clusterScoped, subdomainName)
 	if c.Provisioner == "" {
 		errs = append(errs, field.Required(field.NewPath("provisioner"), c.Provisioner))
 	} else {
-		errs = append(errs, invalids(field.NewPath("provisioner"), c.Provisioner, validation.IsQualifiedName(c.Provisioner))...)
+		errs = append(errs, lowerQualified(field.NewPath("provisioner"), c.Provisioner)...)
 	}
 	errs = append(errs, parameters(field.NewPath("parameters"), c.Parameters, true)...)
 	if c.ReclaimPolicy != nil {
@@ -33,14 +39,42 @@ func StorageClass(c *storagev1.StorageClass) field.ErrorList {
 		errs = append(errs, field.Required(mode, ""))
 	}
 	errs = append(errs, oneOfPtr(mode, c.VolumeBindingMode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
-	for i, t := range c.AllowedTopologies {
-		at := field.NewPath("allowedTopologies").Index(i).Child("matchLabelExpressions")
+	return append(errs, allowedTopologies(field.NewPath("allowedTopologies"), c.AllowedTopologies)...)
+}
+
+// lowerQualified is a qualified name in which case does not matter.
+func lowerQualified(p *field.Path, s string) field.ErrorList {
+	return qualifiedName(p, strings.ToLower(s))
+}
+
+// allowedTopologies wants terms that differ, of different keys with different values.
+func allowedTopologies(p *field.Path, terms []corev1.TopologySelectorTerm) (errs field.ErrorList) {
+	var before []map[string]sets.Set[string]
+	for i, t := range terms {
+		at, term := p.Index(i).Child("matchLabelExpressions"), map[string]sets.Set[string]{}
 		for j, e := range t.MatchLabelExpressions {
-			errs = append(errs, metav1validation.ValidateLabelName(e.Key, at.Index(j).Child("key"))...)
+			values := sets.New[string]()
 			if len(e.Values) == 0 {
 				errs = append(errs, field.Required(at.Index(j).Child("values"), ""))
 			}
+			for k, v := range e.Values {
+				if values.Has(v) {
+					errs = append(errs, field.Duplicate(at.Index(j).Child("values").Index(k), v))
+				}
+				values.Insert(v)
+			}
+			errs = append(errs, metav1validation.ValidateLabelName(e.Key, at.Index(j).Child("key"))...)
+			if _, twice := term[e.Key]; twice {
+				errs = append(errs, field.Duplicate(at.Index(j).Child("key"), e.Key))
+			}
+			term[e.Key] = values
 		}
+		for _, other := range before {
+			if equal(term, other) {
+				errs = append(errs, field.Duplicate(at, ""))
+			}
+		}
+		before = append(before, term)
 	}
 	return errs
 }
@@ -54,11 +88,11 @@ func parameters(p *field.Path, m map[string]string, mayBeEmpty bool) (errs field
 		return errs
 	}
 	size := 0
-	for k, v := range m {
+	for _, k := range sortedKeys(m) {
 		if k == "" {
-			errs = append(errs, field.Invalid(p, k, "field must not be empty."))
+			errs = append(errs, field.Invalid(p, k, "field can not be empty."))
 		}
-		size += len(k) + len(v)
+		size += len(k) + len(m[k])
 	}
 	if size > maxParametersBytes {
 		errs = append(errs, field.TooLong(p, "", maxParametersBytes))
@@ -132,16 +166,20 @@ func CSINode(n *storagev1.CSINode) field.ErrorList {
 		}
 		names.Insert(d.Name)
 		errs = append(errs, required(at.Child("nodeID"), d.NodeID)...)
+		if len(d.NodeID) > maxNodeID {
+			errs = append(errs, field.Invalid(at.Child("nodeID"), d.NodeID, fmt.Sprintf("must be %d characters or less", maxNodeID)))
+		}
 		if d.Allocatable != nil {
 			errs = append(errs, nonNegativePtr(at.Child("allocatable", "count"), d.Allocatable.Count)...)
 		}
 		keys := sets.New[string]()
 		for _, key := range d.TopologyKeys {
+			errs = append(errs, required(at.Child("topologyKeys"), key)...)
 			if keys.Has(key) {
 				errs = append(errs, field.Duplicate(at.Child("topologyKeys"), key))
 			}
 			keys.Insert(key)
-			errs = append(errs, qualifiedName(at.Child("topologyKeys"), key)...)
+			errs = append(errs, invalids(at.Child("topologyKeys"), d.TopologyKeys, validation.IsQualifiedName(key))...)
 		}
 	}
 	return errs

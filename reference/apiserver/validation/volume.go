@@ -132,7 +132,8 @@ const (
 func projected(p *field.Path, s *corev1.ProjectedVolumeSource) field.ErrorList {
 	errs := fileMode(p.Child("defaultMode"), s.DefaultMode)
 	paths := sets.New[string]()
-	claim := func(p *field.Path, owner, path string) {
+	// What conflicts is the volume, whichever of its sources comes second.
+	claim := func(owner, path string) {
 		if path != "" && paths.Has(path) {
 			errs = append(errs, field.Invalid(p, owner, "conflicting duplicate paths"))
 		}
@@ -145,50 +146,50 @@ func projected(p *field.Path, s *corev1.ProjectedVolumeSource) field.ErrorList {
 			if !set {
 				return
 			}
-			if count++; count > 1 {
-				errs = append(errs, field.Forbidden(at.Child(name), "may not specify more than 1 volume type per source"))
-				return
-			}
+			count++
 			validate(at.Child(name))
 		}
 		one(source.Secret != nil, "secret", func(p *field.Path) {
 			errs = append(errs, required(p.Child("name"), source.Secret.Name)...)
 			for j := range source.Secret.Items {
 				errs = append(errs, keyToPath(p.Child("items").Index(j), &source.Secret.Items[j])...)
-				claim(p, source.Secret.Name, source.Secret.Items[j].Path)
+				claim(source.Secret.Name, source.Secret.Items[j].Path)
 			}
 		})
 		one(source.ConfigMap != nil, "configMap", func(p *field.Path) {
 			errs = append(errs, required(p.Child("name"), source.ConfigMap.Name)...)
 			for j := range source.ConfigMap.Items {
 				errs = append(errs, keyToPath(p.Child("items").Index(j), &source.ConfigMap.Items[j])...)
-				claim(p, source.ConfigMap.Name, source.ConfigMap.Items[j].Path)
+				claim(source.ConfigMap.Name, source.ConfigMap.Items[j].Path)
 			}
 		})
 		one(source.DownwardAPI != nil, "downwardAPI", func(p *field.Path) {
 			for j := range source.DownwardAPI.Items {
 				errs = append(errs, downwardAPIFile(p, &source.DownwardAPI.Items[j])...)
-				claim(p, source.DownwardAPI.Items[j].Path, source.DownwardAPI.Items[j].Path)
+				claim(source.DownwardAPI.Items[j].Path, source.DownwardAPI.Items[j].Path)
 			}
 		})
 		one(source.ServiceAccountToken != nil, "serviceAccountToken", func(p *field.Path) {
 			errs = append(errs, tokenProjection(p, source.ServiceAccountToken)...)
-			claim(p, source.ServiceAccountToken.Path, source.ServiceAccountToken.Path)
+			claim(source.ServiceAccountToken.Path, source.ServiceAccountToken.Path)
 		})
 		one(source.ClusterTrustBundle != nil, "clusterTrustBundle", func(p *field.Path) {
 			errs = append(errs, trustBundleProjection(p, source.ClusterTrustBundle)...)
-			claim(p, source.ClusterTrustBundle.Path, source.ClusterTrustBundle.Path)
+			claim(source.ClusterTrustBundle.Path, source.ClusterTrustBundle.Path)
 		})
 		one(source.PodCertificate != nil, "podCertificate", func(p *field.Path) {
 			errs = append(errs, required(p.Child("signerName"), source.PodCertificate.SignerName)...)
 			errs = append(errs, required(p.Child("keyType"), source.PodCertificate.KeyType)...)
 			for _, path := range []string{source.PodCertificate.CredentialBundlePath, source.PodCertificate.KeyPath, source.PodCertificate.CertificateChainPath} {
 				errs = append(errs, volumeFilePath(p, path)...)
-				claim(p, path, path)
+				claim(path, path)
 			}
 		})
-		if count == 0 {
+		switch {
+		case count == 0:
 			errs = append(errs, field.Required(at, "must specify a volume type"))
+		case count > 1:
+			errs = append(errs, field.Forbidden(at, "may not specify more than 1 volume type per source"))
 		}
 	}
 	return errs
@@ -213,6 +214,17 @@ func trustBundleProjection(p *field.Path, t *corev1.ClusterTrustBundleProjection
 		errs = append(errs, field.Invalid(p, t, "only one of name and signerName may be used"))
 	case t.Name == nil && t.SignerName == nil:
 		errs = append(errs, field.Required(p, "either name or signerName must be specified"))
+	case t.Name != nil:
+		if *t.Name == "" {
+			errs = append(errs, field.Required(p.Child("name"), "must be a valid object name"))
+		}
+		if t.LabelSelector != nil {
+			errs = append(errs, field.Invalid(p.Child("labelSelector"), t.LabelSelector, "labelSelector must be unset if name is specified"))
+		}
+	case *t.SignerName == "":
+		errs = append(errs, field.Required(p.Child("signerName"), "must be a valid signer name"))
+	default:
+		errs = append(errs, signerName(p.Child("signerName"), *t.SignerName)...)
 	}
 	errs = append(errs, labelSelector(p.Child("labelSelector"), t.LabelSelector)...)
 	errs = append(errs, required(p.Child("path"), t.Path)...)

@@ -1,7 +1,10 @@
 package core
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -42,8 +45,11 @@ func require(selector *metav1.LabelSelector, labels map[string]string, keys []st
 	}
 	for _, key := range keys {
 		if value, ok := labels[key]; ok {
-			selector.MatchExpressions = append(selector.MatchExpressions,
-				metav1.LabelSelectorRequirement{Key: key, Operator: op, Values: []string{value}})
+			r := metav1.LabelSelectorRequirement{Key: key, Operator: op, Values: []string{value}}
+			// A pod may be made from the manifest of another one, where it was resolved already.
+			if !slices.ContainsFunc(selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool { return equality.Semantic.DeepEqual(e, r) }) {
+				selector.MatchExpressions = append(selector.MatchExpressions, r)
+			}
 		}
 	}
 }

@@ -50,6 +50,7 @@ func preparePod(_ context.Context, p *corev1.Pod) {
 		}}
 	}
 	resolveMatchLabelKeys(p)
+	adoptAppArmor(p)
 }
 
 // preparePodStatus keeps a kubelet from changing what is not its own, and an old one from
