@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	flowcontrolbootstrap "k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
 
@@ -39,7 +38,7 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 		"start-kubernetes-service-cidr-controller":     hook(b.ensureServiceCIDR),
 		"rbac/bootstrap-roles":                         hook(b.ensurePolicy),
 		"scheduling/bootstrap-system-priority-classes": hook(ensurePriorityClasses),
-		"priority-and-fairness-config-producer":        hook(ensureFlowControl),
+		"priority-and-fairness-config-producer":        b.keepFlowControl,
 	}
 }
 
@@ -99,22 +98,6 @@ func ensurePriorityClasses(ctx context.Context, client kubernetes.Interface) err
 	var errs []error
 	for _, class := range priority.SystemClasses() {
 		_, err := client.SchedulingV1().PriorityClasses().Create(ctx, class, metav1.CreateOptions{})
-		errs = append(errs, unlessExists(err))
-	}
-	return errors.Join(errs...)
-}
-
-// ensureFlowControl creates the flow schemas and priority levels that k8s.io/apiserver suggests. What
-// an administrator changed later stays changed.
-func ensureFlowControl(ctx context.Context, client kubernetes.Interface) error {
-	api := client.FlowcontrolV1()
-	var errs []error
-	for _, level := range append(flowcontrolbootstrap.MandatoryPriorityLevelConfigurations, flowcontrolbootstrap.SuggestedPriorityLevelConfigurations...) {
-		_, err := api.PriorityLevelConfigurations().Create(ctx, level, metav1.CreateOptions{})
-		errs = append(errs, unlessExists(err))
-	}
-	for _, schema := range append(flowcontrolbootstrap.MandatoryFlowSchemas, flowcontrolbootstrap.SuggestedFlowSchemas...) {
-		_, err := api.FlowSchemas().Create(ctx, schema, metav1.CreateOptions{})
 		errs = append(errs, unlessExists(err))
 	}
 	return errors.Join(errs...)
