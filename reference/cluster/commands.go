@@ -32,9 +32,7 @@ func upCommand() *cobra.Command {
 		Short: "Bring a cluster up, or start again what is missing of it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("nodes") && o.Nodes < 1 {
-				return fmt.Errorf("--nodes %d: a cluster has at least one", o.Nodes)
-			}
+			o.NoNodes = cmd.Flags().Changed("nodes") && o.Nodes == 0
 			o.NoFsync = !fsync
 			o.Progress = cmd.OutOrStdout()
 			c, report, err := UpWithReport(cmd.Context(), o)
@@ -47,7 +45,7 @@ func upCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Name, "name", DefaultName, "name of the cluster")
-	flags.IntVar(&o.Nodes, "nodes", 0, "number of nodes, 1 to 200 (default 1, or as many as there are)")
+	flags.IntVar(&o.Nodes, "nodes", 0, "number of nodes, 1 to 200 (default 1, or as many as there are); 0 for a control plane alone")
 	flags.StringVar(&o.DataDir, "data-dir", "", "the cluster's own directory (default "+DataRoot+"/NAME)")
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", nil, "use this etcd cluster in place of the embedded one")
 	flags.BoolVar(&fsync, "fsync", true, "have etcd wait for the disk before it acknowledges a write")
@@ -61,17 +59,22 @@ func upCommand() *cobra.Command {
 
 // conclude tells that the cluster is up, and what to type next.
 func (c *Cluster) conclude(out io.Writer, r Report) {
-	if r.Already {
+	next := "get nodes"
+	switch {
+	case r.Already:
 		fmt.Fprintf(out, "Cluster %q is up already, with %d %s.\n", c.Name, c.Nodes, plural(c.Nodes, "node"))
-	} else {
+	case c.Nodes == 0:
+		fmt.Fprintf(out, "Cluster %q is up: control plane ready after %.1fs, without nodes.\n", c.Name, r.ControlPlane.Seconds())
+		next = "api-resources"
+	default:
 		fmt.Fprintf(out, "Cluster %q is up: control plane ready after %.1fs, %d %s after %.1fs.\n",
 			c.Name, r.ControlPlane.Seconds(), c.Nodes, plural(c.Nodes, "node"), r.All.Seconds())
 	}
-	next := "etalon kubectl get nodes"
+	kubeconfig := ""
 	if path, ok := DefaultKubeconfig(); !ok || path != c.Kubeconfig() {
-		next = "etalon kubectl --kubeconfig " + c.Kubeconfig() + " get nodes"
+		kubeconfig = " --kubeconfig " + c.Kubeconfig()
 	}
-	fmt.Fprintf(out, "Next: %s\n", next)
+	fmt.Fprintf(out, "Next: etalon kubectl%s %s\n", kubeconfig, next)
 }
 
 func downCommand() *cobra.Command {

@@ -39,6 +39,8 @@ type Options struct {
 	Name string
 	// Nodes is how many there are, 1 to 200. 0 means as many as the cluster has already, or 1.
 	Nodes int
+	// NoNodes makes a control plane alone, for those who only want the API and its controllers. With it Nodes is 0.
+	NoNodes bool
 	// DataDir is the cluster's own directory; empty means /var/lib/etalon/NAME.
 	DataDir string
 	// EtcdServers are used in place of the embedded etcd.
@@ -70,7 +72,10 @@ func (o Options) complete() (Options, error) {
 		return o, err
 	}
 	if o.Nodes < 0 || o.Nodes > network.MaxNodes {
-		return o, fmt.Errorf("%d nodes: a cluster has 1 to %d", o.Nodes, network.MaxNodes)
+		return o, fmt.Errorf("%d nodes: a cluster has 1 to %d, or 0 for a control plane alone", o.Nodes, network.MaxNodes)
+	}
+	if o.NoNodes && o.Nodes > 0 {
+		return o, fmt.Errorf("%d nodes and none at the same time", o.Nodes)
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		return o, fmt.Errorf("port %d: want 1 to 65535", o.Port)

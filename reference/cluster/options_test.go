@@ -10,6 +10,7 @@ func TestWrongOptionsGetOneClearLine(t *testing.T) {
 	for want, o := range map[string]Options{
 		`cluster name "A_b": `: {Name: "A_b"},
 		"-1 nodes":             {Nodes: -1},
+		"and none":             {Nodes: 1, NoNodes: true},
 		"201 nodes":            {Nodes: 201},
 		"port 70000":           {Port: 70000},
 		`no part "etcd"`:       {Without: []string{"etcd"}},

@@ -49,11 +49,15 @@ func (u *up) claim(o Options) error {
 	c, err := Open(o.DataDir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: max(1, o.Nodes), EtcdServers: o.EtcdServers,
+		nodes := o.Nodes
+		if nodes == 0 && !o.NoNodes {
+			nodes = 1
+		}
+		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: nodes, EtcdServers: o.EtcdServers,
 			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
 	case err != nil:
 		return err
-	case o.Nodes != 0 && o.Nodes < c.Nodes:
+	case (o.Nodes != 0 || o.NoNodes) && o.Nodes < c.Nodes:
 		return fmt.Errorf("cluster %q has %d nodes; to have only %d, take it down first (etalon down%s)", c.Name, c.Nodes, o.Nodes, nameFlag(c.Name))
 	case o.Port != 0 && o.Port != c.Port:
 		return fmt.Errorf("cluster %q serves on port %d; to change that, take it down first (etalon down%s)", c.Name, c.Port, nameFlag(c.Name))

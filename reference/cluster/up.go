@@ -113,8 +113,10 @@ func (u *up) run(ctx context.Context, o Options) error {
 	if launched != nil {
 		return failed("Nodes", "", launched)
 	}
-	if err := u.nodes(ctx, started, missing.nodes); err != nil {
-		return err
+	if c.Nodes > 0 {
+		if err := u.nodes(ctx, started, missing.nodes); err != nil {
+			return err
+		}
 	}
 	u.report.All = time.Since(u.began)
 	return nil
