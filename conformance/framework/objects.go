@@ -28,6 +28,8 @@ var clusterScoped = map[string]bool{
 	"PersistentVolume": true, "StorageClass": true, "RuntimeClass": true, "PriorityClass": true,
 	"ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
 	"MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
+	"ValidatingWebhookConfiguration": true, "MutatingWebhookConfiguration": true,
+	"CertificateSigningRequest": true,
 }
 
 // Create creates objects in the spec's namespace (or their own, when set); what the server
