@@ -1,4 +1,3 @@
-// Package authorization judges the area "authorization": RBAC and access reviews.
 package authorization
 
 import (
