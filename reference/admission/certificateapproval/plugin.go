@@ -11,8 +11,6 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/etalon-dev/etalon/reference/admission/request"
 	"github.com/etalon-dev/etalon/reference/admission/signers"
@@ -30,27 +28,13 @@ func Register(plugins *admission.Plugins) {
 
 // Plugin judges who writes to certificatesigningrequests/approval.
 type Plugin struct {
-	*admission.Handler
-	authz authorizer.Authorizer
+	*signers.Guard
 }
 
-var (
-	_ admission.ValidationInterface = &Plugin{}
-	_ initializer.WantsAuthorizer   = &Plugin{}
-)
+var _ admission.ValidationInterface = &Plugin{}
 
 // New returns the plugin; the initializers give it the authorizer.
-func New() *Plugin { return &Plugin{Handler: admission.NewHandler(admission.Update)} }
-
-func (p *Plugin) SetAuthorizer(authz authorizer.Authorizer) { p.authz = authz }
-
-// ValidateInitialization tells what was not given.
-func (p *Plugin) ValidateInitialization() error {
-	if p.authz == nil {
-		return fmt.Errorf("%s plugin needs an authorizer", PluginName)
-	}
-	return nil
-}
+func New() *Plugin { return &Plugin{signers.NewGuard(PluginName, admission.Update)} }
 
 // Validate asks about the signer that the request had before, so that none can be talked into another.
 func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
@@ -61,7 +45,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if err != nil {
 		return err
 	}
-	if !signers.Allowed(ctx, p.authz, a.GetUserInfo(), "approve", old.Spec.SignerName) {
+	if !p.Allowed(ctx, a, "approve", old.Spec.SignerName) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to approve requests with signerName %q", old.Spec.SignerName))
 	}
 	return nil

@@ -12,8 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/etalon-dev/etalon/reference/admission/request"
 	"github.com/etalon-dev/etalon/reference/admission/signers"
@@ -31,27 +29,13 @@ func Register(plugins *admission.Plugins) {
 
 // Plugin judges who writes to certificatesigningrequests/status.
 type Plugin struct {
-	*admission.Handler
-	authz authorizer.Authorizer
+	*signers.Guard
 }
 
-var (
-	_ admission.ValidationInterface = &Plugin{}
-	_ initializer.WantsAuthorizer   = &Plugin{}
-)
+var _ admission.ValidationInterface = &Plugin{}
 
 // New returns the plugin; the initializers give it the authorizer.
-func New() *Plugin { return &Plugin{Handler: admission.NewHandler(admission.Update)} }
-
-func (p *Plugin) SetAuthorizer(authz authorizer.Authorizer) { p.authz = authz }
-
-// ValidateInitialization tells what was not given.
-func (p *Plugin) ValidateInitialization() error {
-	if p.authz == nil {
-		return fmt.Errorf("%s plugin needs an authorizer", PluginName)
-	}
-	return nil
-}
+func New() *Plugin { return &Plugin{signers.NewGuard(PluginName, admission.Update)} }
 
 // Validate asks about the signer that the request had before, so that none can be talked into another.
 func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
@@ -69,7 +53,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if equality.Semantic.DeepEqual(old.Status, csr.Status) {
 		return nil // what is neither certificate nor condition is nobody else's business
 	}
-	if !signers.Allowed(ctx, p.authz, a.GetUserInfo(), "sign", old.Spec.SignerName) {
+	if !p.Allowed(ctx, a, "sign", old.Spec.SignerName) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to sign requests with signerName %q", old.Spec.SignerName))
 	}
 	return nil

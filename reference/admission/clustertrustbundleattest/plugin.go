@@ -12,8 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/apiserver/pkg/admission/initializer"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/etalon-dev/etalon/reference/admission/request"
 	"github.com/etalon-dev/etalon/reference/admission/signers"
@@ -31,27 +29,13 @@ func Register(plugins *admission.Plugins) {
 
 // Plugin judges who writes ClusterTrustBundles of a signer. Those of no signer are for RBAC alone.
 type Plugin struct {
-	*admission.Handler
-	authz authorizer.Authorizer
+	*signers.Guard
 }
 
-var (
-	_ admission.ValidationInterface = &Plugin{}
-	_ initializer.WantsAuthorizer   = &Plugin{}
-)
+var _ admission.ValidationInterface = &Plugin{}
 
 // New returns the plugin; the initializers give it the authorizer.
-func New() *Plugin { return &Plugin{Handler: admission.NewHandler(admission.Create, admission.Update)} }
-
-func (p *Plugin) SetAuthorizer(authz authorizer.Authorizer) { p.authz = authz }
-
-// ValidateInitialization tells what was not given.
-func (p *Plugin) ValidateInitialization() error {
-	if p.authz == nil {
-		return fmt.Errorf("%s plugin needs an authorizer", PluginName)
-	}
-	return nil
-}
+func New() *Plugin { return &Plugin{signers.NewGuard(PluginName, admission.Create, admission.Update)} }
 
 // Validate asks for leave to attest. Updates that change nothing, or only metadata, need none: the
 // garbage collector makes them.
@@ -70,7 +54,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 		}
 	}
 	signer := bundle.Spec.SignerName
-	if signer != "" && !signers.Allowed(ctx, p.authz, a.GetUserInfo(), "attest", signer) {
+	if signer != "" && !p.Allowed(ctx, a, "attest", signer) {
 		return admission.NewForbidden(a, fmt.Errorf("user not permitted to attest for signerName %q", signer))
 	}
 	return nil

@@ -47,15 +47,3 @@ func Covers(wide, narrow corev1.Toleration) bool {
 		return false
 	}
 }
-
-// Conflict tells whether both lists speak of a taint, by key and effect, and differ about it.
-func Conflict(first, second []corev1.Toleration) bool {
-	for _, a := range first {
-		for _, b := range second {
-			if a.Key == b.Key && a.Effect == b.Effect && !equality.Semantic.DeepEqual(a, b) {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -71,9 +71,3 @@ func TestCovers(t *testing.T) {
 		}
 	}
 }
-
-func TestConflict(t *testing.T) {
-	if Conflict([]corev1.Toleration{minute, other}, []corev1.Toleration{minute}) || !Conflict([]corev1.Toleration{minute}, []corev1.Toleration{second}) {
-		t.Error("tolerations conflict if they differ about one taint")
-	}
-}
