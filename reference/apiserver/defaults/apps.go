@@ -52,11 +52,14 @@ func setStatefulSet(s *appsv1.StatefulSet) {
 	orPointTo(&spec.Replicas, 1)
 	orPointTo(&spec.RevisionHistoryLimit, revisionHistoryLimit)
 	orElse(&spec.PodManagementPolicy, appsv1.OrderedReadyPodManagement)
-	orElse(&spec.UpdateStrategy.Type, appsv1.RollingUpdateStatefulSetStrategyType)
-	if spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType {
+	// Unlike other kinds' strategies, one that names its type alone is left so.
+	if spec.UpdateStrategy.Type == "" {
+		spec.UpdateStrategy.Type = appsv1.RollingUpdateStatefulSetStrategyType
 		orPointTo(&spec.UpdateStrategy.RollingUpdate, appsv1.RollingUpdateStatefulSetStrategy{})
-		orPointTo(&spec.UpdateStrategy.RollingUpdate.Partition, 0)
-		orPointTo(&spec.UpdateStrategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
+	}
+	if r := spec.UpdateStrategy.RollingUpdate; r != nil && spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType {
+		orPointTo(&r.Partition, 0)
+		orPointTo(&r.MaxUnavailable, intstr.FromInt32(1))
 	}
 	orPointTo(&spec.PersistentVolumeClaimRetentionPolicy, appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{})
 	orElse(&spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)

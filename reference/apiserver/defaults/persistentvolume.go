@@ -6,12 +6,13 @@ import (
 
 func setPersistentVolume(v *corev1.PersistentVolume) {
 	orElse(&v.Status.Phase, corev1.VolumePending)
+	orElse(&v.Spec.PersistentVolumeReclaimPolicy, corev1.PersistentVolumeReclaimRetain)
+	orPointTo(&v.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
 	setPersistentVolumeSpec(&v.Spec)
 }
 
+// setPersistentVolumeSpec completes the source of a volume, which may be inline in a VolumeAttachment.
 func setPersistentVolumeSpec(s *corev1.PersistentVolumeSpec) {
-	orElse(&s.PersistentVolumeReclaimPolicy, corev1.PersistentVolumeReclaimRetain)
-	orPointTo(&s.VolumeMode, corev1.PersistentVolumeFilesystem)
 	roundUp(s.Capacity)
 	setHostPath(s.HostPath)
 	setAzureDisk(s.AzureDisk)

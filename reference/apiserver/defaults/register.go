@@ -15,6 +15,7 @@ func Register(s *runtime.Scheme) {
 	registerDiscovery(s)
 	registerStorage(s)
 	registerScheduling(s)
+	registerNode(s)
 	registerCertificates(s)
 	registerAdmission(s)
 	registerFlowcontrol(s)

@@ -2,6 +2,7 @@ package defaults
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -38,6 +39,16 @@ func setVolumeAttachment(a *storagev1.VolumeAttachment) {
 
 func registerScheduling(s *runtime.Scheme) {
 	addWithList(s, setPriorityClass, func(l *schedulingv1.PriorityClassList) []schedulingv1.PriorityClass { return l.Items })
+}
+
+func registerNode(s *runtime.Scheme) {
+	addWithList(s, setRuntimeClass, func(l *nodev1.RuntimeClassList) []nodev1.RuntimeClass { return l.Items })
+}
+
+func setRuntimeClass(c *nodev1.RuntimeClass) {
+	if o := c.Overhead; o != nil {
+		roundUp(o.PodFixed)
+	}
 }
 
 func setPriorityClass(c *schedulingv1.PriorityClass) {
