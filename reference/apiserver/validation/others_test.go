@@ -184,6 +184,30 @@ webhooks:
 		{"timeout", func(c *admissionv1.ValidatingWebhookConfiguration) { c.Webhooks[0].TimeoutSeconds = ptr[int32](31) },
 			`webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds`},
 	})
+	updates(t, hooks, validation.ValidatingWebhookConfigurationUpdate, []row[admissionv1.ValidatingWebhookConfiguration]{
+		{"side effects", func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[0].SideEffects = ptr(admissionv1.SideEffectClassSome)
+		}, `webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"`},
+		{"twice", func(c *admissionv1.ValidatingWebhookConfiguration) { c.Webhooks = append(c.Webhooks, c.Webhooks[0]) },
+			`webhooks[1].name: Duplicate value: "a.example.com"`},
+	})
+	const lax = `
+metadata: {name: w}
+webhooks:
+- {name: a.example.com, sideEffects: Unknown, admissionReviewVersions: [v2], clientConfig: {url: "https://a"}, namespaceSelector: {matchExpressions: [{key: a, operator: In, values: ["b c"]}]}, matchConditions: [{name: a, expression: "oldFunction()"}]}
+- {name: a.example.com, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {url: "https://a"}}
+`
+	updates(t, lax, validation.ValidatingWebhookConfigurationUpdate, []row[admissionv1.ValidatingWebhookConfiguration]{
+		{"as lax as before", func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[1].SideEffects, c.Webhooks[1].AdmissionReviewVersions = ptr(admissionv1.SideEffectClassSome), []string{"v3"}
+		}, ``},
+		{"unknown effect", func(c *admissionv1.ValidatingWebhookConfiguration) {
+			c.Webhooks[1].SideEffects = ptr(admissionv1.SideEffectClass("Odd"))
+		}, `webhooks[1].sideEffects: Unsupported value: "Odd": supported values: "None", "NoneOnDryRun", "Some", "Unknown"`},
+		{"conditions", func(c *admissionv1.ValidatingWebhookConfiguration) { c.Webhooks[0].MatchConditions[0].Name = "b" },
+			`webhooks[0].matchConditions[0].expression: Invalid value: "oldFunction()": compilation failed: ERROR: <input>:1:12: undeclared reference to 'oldFunction'…`},
+	})
+	updates[admissionv1.MutatingWebhookConfiguration](t, lax, validation.MutatingWebhookConfigurationUpdate, nil)
 	table[admissionv1.MutatingWebhookConfiguration](t, hooks, validation.MutatingWebhookConfiguration, nil)
 	table(t, `
 metadata: {name: p}

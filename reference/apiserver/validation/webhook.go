@@ -6,6 +6,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -31,84 +32,131 @@ var reviewVersions = []string{"v1", "v1beta1"}
 
 // ValidatingWebhookConfiguration checks a new ValidatingWebhookConfiguration.
 func ValidatingWebhookConfiguration(c *admissionv1.ValidatingWebhookConfiguration) field.ErrorList {
-	return append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), validatingWebhooks(c)...)
-}
-
-func validatingWebhooks(c *admissionv1.ValidatingWebhookConfiguration, stored ...string) (errs field.ErrorList) {
-	names := sets.New[string]()
-	for i := range c.Webhooks {
-		w := &c.Webhooks[i]
-		errs = append(errs, webhookErrors(field.NewPath("webhooks").Index(i), names, hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy,
-			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}, stored)...)
-	}
-	return errs
+	return append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), webhooks(validatingHooks(c), nil)...)
 }
 
 // ValidatingWebhookConfigurationUpdate checks a replacement; everything may change.
 func ValidatingWebhookConfigurationUpdate(c, old *admissionv1.ValidatingWebhookConfiguration) field.ErrorList {
-	var stored []string
-	for _, w := range old.Webhooks {
-		stored = append(stored, conditionTexts(w.MatchConditions)...)
+	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), webhooks(validatingHooks(c), validatingHooks(old))...)
+}
+
+func validatingHooks(c *admissionv1.ValidatingWebhookConfiguration) []hook {
+	list := make([]hook, len(c.Webhooks))
+	for i := range c.Webhooks {
+		w := &c.Webhooks[i]
+		list[i] = hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy, w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector,
+			w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}
 	}
-	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), validatingWebhooks(c, stored...)...)
+	return list
 }
 
 // MutatingWebhookConfiguration checks a new MutatingWebhookConfiguration.
 func MutatingWebhookConfiguration(c *admissionv1.MutatingWebhookConfiguration) field.ErrorList {
-	return append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), mutatingWebhooks(c)...)
+	errs := append(newMeta(&c.ObjectMeta, clusterScoped, subdomainName), webhooks(mutatingHooks(c), nil)...)
+	return append(errs, reinvocations(c)...)
 }
 
-func mutatingWebhooks(c *admissionv1.MutatingWebhookConfiguration, stored ...string) (errs field.ErrorList) {
-	names := sets.New[string]()
+// MutatingWebhookConfigurationUpdate checks a replacement; everything may change.
+func MutatingWebhookConfigurationUpdate(c, old *admissionv1.MutatingWebhookConfiguration) field.ErrorList {
+	errs := append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), webhooks(mutatingHooks(c), mutatingHooks(old))...)
+	return append(errs, reinvocations(c)...)
+}
+
+func mutatingHooks(c *admissionv1.MutatingWebhookConfiguration) []hook {
+	list := make([]hook, len(c.Webhooks))
 	for i := range c.Webhooks {
-		w, at := &c.Webhooks[i], field.NewPath("webhooks").Index(i)
-		errs = append(errs, webhookErrors(at, names, hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy,
-			w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector, w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}, stored)...)
-		errs = append(errs, oneOfPtr(at.Child("reinvocationPolicy"), w.ReinvocationPolicy,
+		w := &c.Webhooks[i]
+		list[i] = hook{w.Name, &w.ClientConfig, w.Rules, w.FailurePolicy, w.MatchPolicy, w.NamespaceSelector, w.ObjectSelector,
+			w.SideEffects, w.TimeoutSeconds, w.AdmissionReviewVersions, w.MatchConditions}
+	}
+	return list
+}
+
+func reinvocations(c *admissionv1.MutatingWebhookConfiguration) (errs field.ErrorList) {
+	for i := range c.Webhooks {
+		errs = append(errs, oneOfPtr(field.NewPath("webhooks").Index(i).Child("reinvocationPolicy"), c.Webhooks[i].ReinvocationPolicy,
 			admissionv1.IfNeededReinvocationPolicy, admissionv1.NeverReinvocationPolicy)...)
 	}
 	return errs
 }
 
-// MutatingWebhookConfigurationUpdate checks a replacement; everything may change.
-func MutatingWebhookConfigurationUpdate(c, old *admissionv1.MutatingWebhookConfiguration) field.ErrorList {
-	var stored []string
-	for _, w := range old.Webhooks {
-		stored = append(stored, conditionTexts(w.MatchConditions)...)
-	}
-	return append(updatedMeta(&c.ObjectMeta, &old.ObjectMeta), mutatingWebhooks(c, stored...)...)
+// tolerated are rules that a configuration broke already before it is replaced, from when they were laxer.
+type tolerated struct {
+	sameNames, sideEffects, versions, selectors bool
+	// conditions that did not change are not compiled again.
+	conditions bool
+	// stored are the texts of expressions, see expressions.
+	stored []string
 }
 
-func webhookErrors(p *field.Path, names sets.Set[string], h hook, stored []string) field.ErrorList {
-	errs := validation.IsFullyQualifiedName(p.Child("name"), h.name)
-	if names.Has(h.name) {
-		errs = append(errs, field.Duplicate(p.Child("name"), h.name))
+func tolerates(list, old []hook) tolerated {
+	names := sets.New[string]()
+	t := tolerated{conditions: len(list) == len(old)}
+	for i := range old {
+		o := &old[i]
+		t.sameNames = t.sameNames || names.Has(o.name)
+		names.Insert(o.name)
+		t.sideEffects = t.sideEffects || len(sideEffectErrors(nil, o.sideEffects)) > 0
+		t.versions = t.versions || !slices.ContainsFunc(o.versions, isReviewVersion)
+		t.selectors = t.selectors || len(labelSelector(nil, o.namespaces)) > 0 || len(labelSelector(nil, o.objects)) > 0
+		t.conditions = t.conditions && equal(o.conditions, list[i].conditions)
+		t.stored = append(t.stored, conditionTexts(o.conditions)...)
 	}
-	names.Insert(h.name)
-	errs = append(errs, reviewVersionErrors(p.Child("admissionReviewVersions"), h.versions)...)
+	return t
+}
+
+// webhooks checks the webhooks of a configuration that replaces old, nil for a new one.
+func webhooks(list, old []hook) (errs field.ErrorList) {
+	t := tolerates(list, old)
+	names := sets.New[string]()
+	for i := range list {
+		p, h := field.NewPath("webhooks").Index(i), &list[i]
+		errs = append(errs, validation.IsFullyQualifiedName(p.Child("name"), h.name)...)
+		if names.Has(h.name) && !t.sameNames {
+			errs = append(errs, field.Duplicate(p.Child("name"), h.name))
+		}
+		names.Insert(h.name)
+		errs = append(errs, webhookErrors(p, h, t)...)
+	}
+	return errs
+}
+
+func webhookErrors(p *field.Path, h *hook, t tolerated) field.ErrorList {
+	errs := reviewVersionErrors(p.Child("admissionReviewVersions"), h.versions, t.versions)
 	for i := range h.rules {
 		errs = append(errs, ruleErrors(p.Child("rules").Index(i), &h.rules[i])...)
 	}
 	errs = append(errs, oneOfPtr(p.Child("failurePolicy"), h.failurePolicy, admissionv1.Fail, admissionv1.Ignore)...)
 	errs = append(errs, oneOfPtr(p.Child("matchPolicy"), h.matchPolicy, admissionv1.Equivalent, admissionv1.Exact)...)
-	if h.sideEffects == nil {
-		errs = append(errs, field.Required(p.Child("sideEffects"), "must specify one of None, NoneOnDryRun"))
+	if t.sideEffects {
+		errs = append(errs, oneOfPtr(p.Child("sideEffects"), h.sideEffects, admissionv1.SideEffectClassNone,
+			admissionv1.SideEffectClassNoneOnDryRun, admissionv1.SideEffectClassSome, admissionv1.SideEffectClassUnknown)...)
 	} else {
-		errs = append(errs, supportedValue(p.Child("sideEffects"), *h.sideEffects, admissionv1.SideEffectClassNone, admissionv1.SideEffectClassNoneOnDryRun)...)
+		errs = append(errs, sideEffectErrors(p.Child("sideEffects"), h.sideEffects)...)
 	}
 	if h.timeout != nil && (*h.timeout < 1 || *h.timeout > 30) {
 		errs = append(errs, field.Invalid(p.Child("timeoutSeconds"), *h.timeout, "the timeout value must be between 1 and 30 seconds"))
 	}
-	errs = append(errs, labelSelector(p.Child("namespaceSelector"), h.namespaces)...)
-	errs = append(errs, labelSelector(p.Child("objectSelector"), h.objects)...)
+	selector := metav1validation.LabelSelectorValidationOptions{AllowInvalidLabelValueInSelector: t.selectors}
+	errs = append(errs, metav1validation.ValidateLabelSelector(h.namespaces, selector, p.Child("namespaceSelector"))...)
+	errs = append(errs, metav1validation.ValidateLabelSelector(h.objects, selector, p.Child("objectSelector"))...)
 	errs = append(errs, clientErrors(p.Child("clientConfig"), h.client)...)
-	if len(h.conditions) == 0 {
+	if len(h.conditions) == 0 || t.conditions {
 		return errs
 	}
-	return append(errs, matchConditions(p.Child("matchConditions"), h.conditions, hookExpressions(stored...))...)
+	return append(errs, matchConditions(p.Child("matchConditions"), h.conditions, hookExpressions(t.stored...))...)
 }
 
-func reviewVersionErrors(p *field.Path, versions []string) (errs field.ErrorList) {
+func sideEffectErrors(p *field.Path, s *admissionv1.SideEffectClass) field.ErrorList {
+	if s == nil {
+		return field.ErrorList{field.Required(p, "must specify one of None, NoneOnDryRun")}
+	}
+	return supportedValue(p, *s, admissionv1.SideEffectClassNone, admissionv1.SideEffectClassNoneOnDryRun)
+}
+
+func isReviewVersion(v string) bool { return slices.Contains(reviewVersions, v) }
+
+func reviewVersionErrors(p *field.Path, versions []string, unknownToo bool) (errs field.ErrorList) {
 	if len(versions) == 0 {
 		return field.ErrorList{field.Required(p, "must specify one of "+strings.Join(reviewVersions, ", "))}
 	}
@@ -120,9 +168,9 @@ func reviewVersionErrors(p *field.Path, versions []string) (errs field.ErrorList
 		}
 		seen.Insert(v)
 		errs = append(errs, invalids(p.Index(i), v, validation.IsDNS1035Label(v))...)
-		usable = usable || slices.Contains(reviewVersions, v)
+		usable = usable || isReviewVersion(v)
 	}
-	if !usable {
+	if !usable && !unknownToo {
 		errs = append(errs, field.Invalid(p, versions, "must include at least one of "+strings.Join(reviewVersions, ", ")))
 	}
 	return errs
