@@ -132,6 +132,9 @@ func (s *Server) Options() server.Options { return s.options }
 // Authorizer decides what users of the running server may do.
 func (s *Server) Authorizer() authorizer.UnconditionalAuthorizer { return s.running.Authorizer() }
 
+// Stop stops the server as the end of its context does, and returns when it has ended.
+func (s *Server) Stop() { s.stop() }
+
 // Restart stops the server and starts it again on the same data and address.
 func (s *Server) Restart() {
 	s.t.Helper()

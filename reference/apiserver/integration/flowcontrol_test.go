@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 )
@@ -116,7 +117,7 @@ func TestExemptLevelMayBeTuned(t *testing.T) {
 }
 
 // slowWebhook holds the creation of ConfigMaps in the namespace until the returned function is called.
-func slowWebhook(t *testing.T, namespace string) (arrived <-chan struct{}, release func()) {
+func slowWebhook(t *testing.T, config *rest.Config, namespace string) (arrived <-chan struct{}, release func()) {
 	t.Helper()
 	came, gate := make(chan struct{}, 64), make(chan struct{})
 	release = sync.OnceFunc(func() { close(gate) })
@@ -150,15 +151,10 @@ func slowWebhook(t *testing.T, namespace string) (arrived <-chan struct{}, relea
 			}},
 		}},
 	}
-	api := admin().AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	api := kubernetes.NewForConfigOrDie(config).AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	if _, err := api.Create(t.Context(), hook, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := api.Delete(context.Background(), hook.Name, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
 	return came, release
 }
 
@@ -195,7 +191,7 @@ func TestOverload(t *testing.T) {
 			a.Header.Get(flowcontrolv1.ResponseHeaderMatchedPriorityLevelConfigurationUID) == string(level.UID)
 	})
 
-	arrived, release := slowWebhook(t, ns)
+	arrived, release := slowWebhook(t, api.Config, ns)
 	var held sync.WaitGroup
 	defer held.Wait()
 	defer release()

@@ -127,6 +127,10 @@ func (s *Server) close() {
 	}
 }
 
+// watchesEndWithin is how long a server that stops takes to end the watches. Without it, as with upstream's default, each watch
+// that a client leaves open would keep the server for a minute and end with a broken connection.
+const watchesEndWithin = 5 * time.Second
+
 // genericConfig is what all servers of the chain share, except identity and admission.
 func genericConfig(listener net.Listener, o Options) (*genericapiserver.Config, error) {
 	cfg := genericapiserver.NewConfig(scheme.Codecs)
@@ -136,6 +140,7 @@ func genericConfig(listener net.Listener, o Options) (*genericapiserver.Config, 
 	cfg.AggregatedDiscoveryGroupManager = aggregated.NewResourceManager("apis")
 	cfg.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(
 		sets.NewString("watch", "proxy"), sets.NewString("attach", "exec", "proxy", "log", "portforward"))
+	cfg.ShutdownWatchTerminationGracePeriod = watchesEndWithin
 	cfg.MergedResourceConfig = serverstorage.NewResourceConfig()
 	cfg.MergedResourceConfig.EnableVersions(apiextensionsv1.SchemeGroupVersion, apiregistrationv1.SchemeGroupVersion)
 	cfg.EquivalentResourceRegistry = runtime.NewEquivalentResourceRegistryWithIdentity(storage.ResourcePrefix)
