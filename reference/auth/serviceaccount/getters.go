@@ -22,19 +22,23 @@ type Getters struct {
 // StoreGetters read the resources' own storages, and so never an old state.
 func StoreGetters(accounts, pods, secrets, nodes rest.Getter) Getters {
 	return Getters{
-		ServiceAccount: stored[*corev1.ServiceAccount](accounts),
-		Pod:            stored[*corev1.Pod](pods),
-		Secret:         stored[*corev1.Secret](secrets),
+		ServiceAccount: stored[*corev1.ServiceAccount](accounts, "serviceaccounts"),
+		Pod:            stored[*corev1.Pod](pods, "pods"),
+		Secret:         stored[*corev1.Secret](secrets, "secrets"),
 		Node: func(ctx context.Context, name string) (*corev1.Node, error) {
-			return stored[*corev1.Node](nodes)(ctx, "", name)
+			return stored[*corev1.Node](nodes, "nodes")(ctx, "", name)
 		},
 	}
 }
 
-func stored[T any](store rest.Getter) func(ctx context.Context, namespace, name string) (T, error) {
+// stored reads from a store. The store names in its errors the resource that the request is about, which is the
+// token of a ServiceAccount: so we tell it that the one to read is.
+func stored[T any](store rest.Getter, resource string) func(ctx context.Context, namespace, name string) (T, error) {
 	return func(ctx context.Context, namespace, name string) (T, error) {
 		var none T
-		o, err := store.Get(request.WithNamespace(ctx, namespace), name, &metav1.GetOptions{})
+		ctx = request.WithRequestInfo(request.WithNamespace(ctx, namespace), &request.RequestInfo{IsResourceRequest: true, Verb: "get",
+			APIVersion: "v1", Resource: resource, Namespace: namespace, Name: name})
+		o, err := store.Get(ctx, name, &metav1.GetOptions{})
 		if err != nil {
 			return none, err
 		}

@@ -18,7 +18,9 @@ type oneObject struct {
 
 func (s oneObject) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	if name != "x" || request.NamespaceValue(ctx) != s.namespace {
-		return nil, errors.NewNotFound(corev1.Resource("things"), name)
+		// As the real store does, it names the resource that the request says it is about.
+		info, _ := request.RequestInfoFrom(ctx)
+		return nil, errors.NewNotFound(corev1.Resource(info.Resource), name)
 	}
 	return s.Object, nil
 }
@@ -28,7 +30,7 @@ func TestGetters(t *testing.T) {
 	sa, pod := &corev1.ServiceAccount{ObjectMeta: named}, &corev1.Pod{ObjectMeta: named}
 	secret, node := &corev1.Secret{ObjectMeta: named}, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
 	get := StoreGetters(oneObject{namespace, sa}, oneObject{namespace, pod}, oneObject{namespace, secret}, oneObject{"", node})
-	ctx := t.Context()
+	ctx := request.WithRequestInfo(t.Context(), &request.RequestInfo{Resource: "serviceaccounts", Subresource: "token", Name: "robot"})
 	for _, c := range []struct {
 		name  string
 		found bool
@@ -37,9 +39,9 @@ func TestGetters(t *testing.T) {
 		_, p := get.Pod(ctx, namespace, c.name)
 		_, s := get.Secret(ctx, namespace, c.name)
 		_, n := get.Node(ctx, c.name)
-		for kind, err := range map[string]error{"account": a, "pod": p, "secret": s, "node": n} {
-			if (err == nil) != c.found || err != nil && !errors.IsNotFound(err) {
-				t.Errorf("%s %q: %v", kind, c.name, err)
+		for resource, err := range map[string]error{"serviceaccounts": a, "pods": p, "secrets": s, "nodes": n} {
+			if (err == nil) != c.found || err != nil && (!errors.IsNotFound(err) || err.Error() != resource+` "y" not found`) {
+				t.Errorf("%s %q: %v", resource, c.name, err)
 			}
 		}
 	}
