@@ -119,7 +119,7 @@ var _ = Describe("nodes", func() {
 		}
 		mayNow(ctx, f, "writing the status of one's pod", func() error { return status("mine") })
 		MustRefuse(status("theirs"), http.StatusForbidden)
-		MustRefuse(pods.Delete(ctx, "theirs", metav1.DeleteOptions{}), http.StatusForbidden)
+		forbids(ctx, f, "deleting another node's pod", func() error { return pods.Delete(ctx, "theirs", metav1.DeleteOptions{}) })
 		_, err := pods.Create(ctx, onNode("more", mine), metav1.CreateOptions{})
 		MustRefuse(err, http.StatusForbidden, "can only create mirror pods")
 		mayNow(ctx, f, "deleting one's pod", func() error { return pods.Delete(ctx, "mine", metav1.DeleteOptions{}) })
