@@ -53,12 +53,3 @@ func lookup(id string) (spec.Behaviour, bool) {
 func Registered() ([]string, error) {
 	return slices.Sorted(maps.Keys(registered)), errors.Join(wrong...)
 }
-
-// Location says where the spec of a behaviour is, as file:line; empty without one.
-func Location(id string) string {
-	where, found := registered[id]
-	if !found {
-		return ""
-	}
-	return where.String()
-}

@@ -60,12 +60,6 @@ func (c *Caller) HTTP(ctx context.Context, host string, port int, path string, t
 	return c.dial(ctx, "http", host, port, path, tries)
 }
 
-// UDP sends request to host:port tries times and reads an answer for each.
-func (c *Caller) UDP(ctx context.Context, host string, port int, request string, tries int) Answers {
-	GinkgoHelper()
-	return c.dial(ctx, "udp", host, port, request, tries)
-}
-
 func (c *Caller) dial(ctx context.Context, protocol, host string, port int, request string, tries int) Answers {
 	GinkgoHelper()
 	answers, err := c.tryDial(ctx, protocol, host, port, request, tries)

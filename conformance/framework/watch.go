@@ -42,12 +42,6 @@ func (f *Framework) WatchReplicaSets(ctx context.Context, selector string) *Obse
 	return observe[*appsv1.ReplicaSet](ctx, f, "ReplicaSets "+selector, f.API.AppsV1().ReplicaSets(f.Namespace), metav1.ListOptions{LabelSelector: selector}, replicaSetLine)
 }
 
-// WatchControllers observes the ReplicationControllers that the label selector picks.
-func (f *Framework) WatchControllers(ctx context.Context, selector string) *Observer[*corev1.ReplicationController] {
-	GinkgoHelper()
-	return observe[*corev1.ReplicationController](ctx, f, "ReplicationControllers "+selector, f.API.CoreV1().ReplicationControllers(f.Namespace), metav1.ListOptions{LabelSelector: selector}, controllerLine)
-}
-
 // WatchDeployment observes one Deployment by name.
 func (f *Framework) WatchDeployment(ctx context.Context, name string) *Observer[*appsv1.Deployment] {
 	GinkgoHelper()
@@ -107,11 +101,6 @@ func (w watcherOf[L]) WatchWithContext(ctx context.Context, options metav1.ListO
 func replicaSetLine(rs *appsv1.ReplicaSet) string {
 	return fmt.Sprintf("%s: wants %d, has %d, ready %d, available %d, revision %q", rs.Name, *rs.Spec.Replicas,
 		rs.Status.Replicas, rs.Status.ReadyReplicas, rs.Status.AvailableReplicas, rs.Annotations[RevisionAnnotation])
-}
-
-func controllerLine(rc *corev1.ReplicationController) string {
-	return fmt.Sprintf("%s: wants %d, has %d, ready %d, available %d", rc.Name, *rc.Spec.Replicas,
-		rc.Status.Replicas, rc.Status.ReadyReplicas, rc.Status.AvailableReplicas)
 }
 
 func deploymentLine(d *appsv1.Deployment) string {

@@ -26,7 +26,6 @@ import (
 	"k8s.io/apiserver/pkg/util/webhook"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 
@@ -39,13 +38,9 @@ var everything = labels.Everything()
 // Server is an API server that is ready to run.
 type Server struct {
 	aggregator *aggregatorapiserver.APIAggregator
-	loopback   *rest.Config
 	address    net.Addr
 	etcd       *storage.Etcd // nil when external
 }
-
-// Loopback is the configuration of an all-powerful client within this process.
-func (s *Server) Loopback() *rest.Config { return rest.CopyConfig(s.loopback) }
 
 // Authorizer decides what users may do: all configured authorizers together.
 func (s *Server) Authorizer() authorizer.UnconditionalAuthorizer {
@@ -91,7 +86,6 @@ func New(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.loopback = cfg.LoopbackClientConfig
 	backend := storage.External(o.Etcd)
 	if s.etcd != nil {
 		backend = storage.Embedded(s.etcd)

@@ -10,8 +10,3 @@ func Scale(s *autoscalingv1.Scale) field.ErrorList {
 	errs := newMeta(&s.ObjectMeta, namespaced, subdomainName)
 	return append(errs, nonNegative(specPath.Child("replicas"), s.Spec.Replicas)...)
 }
-
-// ScaleUpdate checks a replacement of a scale.
-func ScaleUpdate(s, old *autoscalingv1.Scale) field.ErrorList {
-	return append(updatedMeta(&s.ObjectMeta, &old.ObjectMeta), Scale(s)...)
-}

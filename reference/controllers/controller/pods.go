@@ -57,13 +57,6 @@ func AvailableIn(pod *corev1.Pod, minReadySeconds int32, now time.Time) (wait ti
 	return ReadySince(pod).Add(time.Duration(minReadySeconds) * time.Second).Sub(now), true
 }
 
-// IsAvailable reports whether the pod has been ready for at least
-// minReadySeconds.
-func IsAvailable(pod *corev1.Pod, minReadySeconds int32, now time.Time) bool {
-	wait, ok := AvailableIn(pod, minReadySeconds, now)
-	return ok && wait <= 0
-}
-
 // SetPodCondition adds the condition to the pod, or replaces the one of its
 // type, keeping the transition time if the status is as before. It reports
 // whether anything changed.

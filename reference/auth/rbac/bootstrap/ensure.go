@@ -11,20 +11,15 @@ import (
 	"k8s.io/component-helpers/auth/rbac/reconciliation"
 )
 
-// Ensure brings the cluster's default roles and bindings up to Default: it creates what is
-// missing, adds missing rules and subjects, and makes a binding anew that refers to another
-// role. It takes nothing away that an administrator has added, and leaves objects alone that
-// are annotated `rbac.authorization.kubernetes.io/autoupdate: "false"`.
-// https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
-func Ensure(ctx context.Context, client kubernetes.Interface) error {
-	return Default().Ensure(ctx, client)
-}
-
 // parallel bounds the requests under way: enough that round trips overlap at start.
 const parallel = 16
 
-// Ensure is the package's Ensure for this policy. Roles are complete before any binding is
+// Ensure brings a cluster's roles and bindings up to the policy: it creates what is missing, adds
+// missing rules and subjects, and makes a binding anew that refers to another role. It takes
+// nothing away that an administrator has added, and leaves objects alone that are annotated
+// `rbac.authorization.kubernetes.io/autoupdate: "false"`. Roles are complete before any binding is
 // written, so nobody is bound to a role that does not exist yet.
+// https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
 func (p Policy) Ensure(ctx context.Context, client kubernetes.Interface) error {
 	api := client.RbacV1()
 	g := newGroup(ctx)

@@ -11,7 +11,7 @@ import (
 
 func TestEnsureCreatesEverything(t *testing.T) {
 	ctx, client := t.Context(), fake.NewClientset()
-	if err := Ensure(ctx, client); err != nil {
+	if err := Default().Ensure(ctx, client); err != nil {
 		t.Fatal(err)
 	}
 	p := Default()
@@ -29,7 +29,7 @@ func TestEnsureAgainChangesNothing(t *testing.T) {
 	ctx, client := t.Context(), fake.NewClientset()
 	for range 2 {
 		client.ClearActions()
-		if err := Ensure(ctx, client); err != nil {
+		if err := Default().Ensure(ctx, client); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestEnsureRepairs(t *testing.T) {
 	wrong := clusterBinding("system:node-proxier")
 	wrong.RoleRef.Name = "cluster-admin"
 	client := fake.NewClientset(&cut, &kept, &wrong)
-	if err := Ensure(ctx, client); err != nil {
+	if err := Default().Ensure(ctx, client); err != nil {
 		t.Fatal(err)
 	}
 	got, err := client.RbacV1().ClusterRoles().Get(ctx, "system:basic-user", metav1.GetOptions{})
