@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -121,10 +120,6 @@ func TestClasses(t *testing.T) {
 	table(t, `{metadata: {name: l, namespace: default}, spec: {leaseDurationSeconds: 15}}`, validation.Lease, []row[coordinationv1.Lease]{
 		{"duration", func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = ptr[int32](0) },
 			`spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0`},
-	})
-	table(t, `{spec: {audiences: [a], expirationSeconds: 600}}`, validation.TokenRequest, []row[authenticationv1.TokenRequest]{
-		{"short", func(r *authenticationv1.TokenRequest) { r.Spec.ExpirationSeconds = ptr[int64](599) },
-			`spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes`},
 	})
 	table(t, `{metadata: {name: a, namespace: default}, target: {kind: Node, name: node-1}}`, validation.Binding, []row[corev1.Binding]{
 		{"kind", func(b *corev1.Binding) { b.Target.Kind = "Rack" }, `target.kind: Unsupported value: "Rack": supported values: "Node", "<empty>"`},

@@ -198,8 +198,3 @@ func CSINodeUpdate(n, old *storagev1.CSINode) field.ErrorList {
 	}
 	return errs
 }
-
-// CSINodeStatusUpdate checks a write to a CSINode's status.
-func CSINodeStatusUpdate(n, old *storagev1.CSINode) field.ErrorList {
-	return updatedMeta(&n.ObjectMeta, &old.ObjectMeta)
-}
