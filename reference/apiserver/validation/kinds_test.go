@@ -66,7 +66,7 @@ var kinds = []kind{
 	rules("ControllerRevision", v.ControllerRevision, v.ControllerRevisionUpdate),
 	rules("Job", v.Job, v.JobUpdate, v.JobStatusUpdate),
 	rules("CronJob", v.CronJob, v.CronJobUpdate, v.CronJobStatusUpdate),
-	rules("Scale", v.Scale, v.ScaleUpdate),
+	rules("Scale", v.Scale),
 	rules("HorizontalPodAutoscaler", v.HorizontalPodAutoscaler, v.HorizontalPodAutoscalerUpdate, v.HorizontalPodAutoscalerStatusUpdate),
 	rules("Role", v.Role, v.RoleUpdate),
 	rules("RoleBinding", v.RoleBinding, v.RoleBindingUpdate),
@@ -80,11 +80,10 @@ var kinds = []kind{
 	rules("IPAddress", v.IPAddress, v.IPAddressUpdate),
 	rules("ServiceCIDR", v.ServiceCIDR, v.ServiceCIDRUpdate, v.ServiceCIDRStatusUpdate),
 	rules("PodDisruptionBudget", v.PodDisruptionBudget, v.PodDisruptionBudgetUpdate, v.PodDisruptionBudgetStatusUpdate),
-	rules("Eviction", v.Eviction),
 	rules("StorageClass", v.StorageClass, v.StorageClassUpdate),
 	rules("VolumeAttachment", v.VolumeAttachment, v.VolumeAttachmentUpdate, v.VolumeAttachmentStatusUpdate),
 	rules("CSIDriver", v.CSIDriver, v.CSIDriverUpdate),
-	rules("CSINode", v.CSINode, v.CSINodeUpdate, v.CSINodeStatusUpdate),
+	rules("CSINode", v.CSINode, v.CSINodeUpdate),
 	rules("CSIStorageCapacity", v.CSIStorageCapacity, v.CSIStorageCapacityUpdate),
 	rules("VolumeAttributesClass", v.VolumeAttributesClass, v.VolumeAttributesClassUpdate),
 	rules("PriorityClass", v.PriorityClass, v.PriorityClassUpdate),
@@ -99,7 +98,6 @@ var kinds = []kind{
 	rules("ValidatingAdmissionPolicyBinding", v.ValidatingAdmissionPolicyBinding, v.ValidatingAdmissionPolicyBindingUpdate),
 	rules("MutatingAdmissionPolicy", v.MutatingAdmissionPolicy, v.MutatingAdmissionPolicyUpdate),
 	rules("MutatingAdmissionPolicyBinding", v.MutatingAdmissionPolicyBinding, v.MutatingAdmissionPolicyBindingUpdate),
-	rules("TokenRequest", v.TokenRequest),
 }
 
 // TestNothingPanics feeds every rule objects of random content, sparse and dense.
