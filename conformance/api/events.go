@@ -90,7 +90,10 @@ var _ = Describe("events", func() {
 			return err
 		}
 		Expect(try(func(*eventsv1.Event) {})).To(Succeed())
-		MustBeInvalid(try(func(e *eventsv1.Event) { e.Regarding.Namespace = "other" }), "involvedObject.namespace", "does not match event.namespace")
+		_, err := f.API.CoreV1().Events(f.Namespace).Create(ctx, &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Name: "astray"}, InvolvedObject: corev1.ObjectReference{Kind: "ConfigMap", Namespace: "other", Name: "one"},
+		}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		MustBeInvalid(err, "involvedObject.namespace", "does not match event.namespace")
 		MustBeInvalid(try(func(e *eventsv1.Event) { e.ReportingController = "" }), "reportingController")
 		MustBeInvalid(try(func(e *eventsv1.Event) { e.Action = "" }), "action")
 		MustBeInvalid(try(func(e *eventsv1.Event) { e.Reason = "" }), "reason")

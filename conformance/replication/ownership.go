@@ -31,6 +31,9 @@ var _ = Describe("whose pods they are", func() {
 			f.Create(ctx, orphan(app+"-one", app), orphan(app+"-two", app))
 			// A controller hears of pods and of its own object by different ways; the pods are to come first.
 			pods.MustReach(ctx, "both orphans are known to the cluster", Exactly(2, Unschedulable))
+			pods.MustNever(ctx, "orphans are taken or joined before there is a controller", func(now []*corev1.Pod) bool {
+				return len(now) != 2 || len(Where(now, func(p *corev1.Pod) bool { return metav1.GetControllerOf(p) != nil })) > 0
+			}, Quiet)
 			f.Create(ctx, controller)
 			reached := pods.MustReach(ctx, "3 pods are the controller's", Exactly(3, func(p *corev1.Pod) bool { return OwnedBy(p, controller) }))
 			Expect(Names(reached)).To(ContainElements(app+"-one", app+"-two"), "it takes what is there before it makes more")
