@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -58,6 +59,10 @@ func (n *serviceNumbers) hooks(endpoints func() *genericregistry.Store) func(*ge
 				s.Namespace = genericapirequest.NamespaceValue(ctx)
 			}
 			normalizeClusterIPs(s, nil)
+			if len(path.IsValidPathSegmentName(s.Name)) > 0 {
+				// No address can be held under such a name. Validation, which comes next, says so better.
+				return done, nil
+			}
 			return done, n.allocate(ctx, n.retry(ctx), s, nil)
 		}
 		store.BeginUpdate = func(ctx context.Context, obj, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {

@@ -114,6 +114,15 @@ func TestServiceGetsAddressAndReleasesIt(t *testing.T) {
 	s.mustCreate(service("b", corev1.ServiceTypeClusterIP, withIP(a.Spec.ClusterIP)))
 }
 
+// Found by fuzzing: the address of such a Service has no holder, which was told as an internal error.
+func TestServiceNameThatNothingCanHave(t *testing.T) {
+	s := newServices(t)
+	for _, name := range []string{"101%", "a/b", ".."} {
+		_, err := s.create(service(name, corev1.ServiceTypeClusterIP))
+		invalid(t, err, "metadata.name")
+	}
+}
+
 // A second create of the same name says so, and does not cost the first its address.
 func TestServiceExists(t *testing.T) {
 	s := newServices(t)
