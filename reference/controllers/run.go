@@ -52,6 +52,7 @@ func Run(ctx context.Context, o Options) error {
 
 // clients speak protobuf where the API server does.
 type clients struct {
+	config   *rest.Config
 	typed    kubernetes.Interface
 	metadata metadata.Interface
 }
@@ -74,7 +75,7 @@ func newClients(config *rest.Config) (clients, error) {
 	if err != nil {
 		return clients{}, fmt.Errorf("making a metadata client of the API server: %w", err)
 	}
-	return clients{typed: typed, metadata: meta}, nil
+	return clients{config: config, typed: typed, metadata: meta}, nil
 }
 
 // reachable waits until the API server answers, lets us in, and has the
@@ -100,6 +101,7 @@ func start(ctx context.Context, o Options, clients clients) {
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: clients.typed.CoreV1().Events("")})
 	e := &env{
 		Options:     o,
+		config:      clients.config,
 		client:      clients.typed,
 		metadata:    clients.metadata,
 		discovery:   clients.typed.Discovery(),

@@ -1,0 +1,29 @@
+package controllers
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/etalon-dev/etalon/reference/controllers/endpoints"
+	"github.com/etalon-dev/etalon/reference/controllers/endpointslice"
+	"github.com/etalon-dev/etalon/reference/controllers/servicecidrs"
+)
+
+// network are the controllers that tell where Services lead.
+var network = []registration{
+	{"endpointslice-controller", 5, func(e *env) runner {
+		return endpointslice.New(e.client, e.shared, e.events(endpointslice.Name))
+	}},
+	{"endpoints-controller", 5, func(e *env) runner {
+		return endpoints.New(e.client, e.shared, e.events(endpoints.Name))
+	}},
+	{servicecidrs.Name, 2, func(e *env) runner { return servicecidrs.New(e.client, e.shared) }},
+}
+
+// networkRules is what they write.
+var networkRules = []rbacv1.PolicyRule{
+	allow("", "services/finalizers", "update"),
+	allow("", "endpoints", "create"),
+	allow("", "endpoints/restricted", "create"),
+	allow("discovery.k8s.io", "endpointslices", "create"),
+	allow("networking.k8s.io", "servicecidrs/status", "update"),
+}

@@ -1,0 +1,34 @@
+package controllers
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/etalon-dev/etalon/reference/controllers/deployment"
+	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
+	"github.com/etalon-dev/etalon/reference/controllers/replication"
+)
+
+// workloads are the controllers that run pods.
+var workloads = []registration{
+	{"replicaset-controller", 5, func(e *env) runner {
+		return replicaset.New(e.client, e.shared, e.events(replicaset.Name))
+	}},
+	{"replicationcontroller-controller", 5, func(e *env) runner {
+		return replication.New(e.client, e.shared, e.events(replication.Name))
+	}},
+	{"deployment-controller", 5, func(e *env) runner {
+		return deployment.New(e.client, e.shared, e.events(deployment.Name))
+	}},
+}
+
+// workloadsRules is what they write.
+var workloadsRules = []rbacv1.PolicyRule{
+	allow("", "pods", "create"),
+	allow("", "replicationcontrollers/status", "update"),
+	allow("", "replicationcontrollers/finalizers", "update"),
+	allow("apps", "replicasets/finalizers", "update"),
+	allow("apps", "deployments/finalizers", "update"),
+	allow("apps", "replicasets", "create"),
+	allow("apps", "replicasets/status", "update"),
+	allow("apps", "deployments/status", "update"),
+}
