@@ -2,10 +2,12 @@ package controllers
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 
 	"github.com/etalon-dev/etalon/reference/controllers/garbagecollector"
 	"github.com/etalon-dev/etalon/reference/controllers/namespace"
 	"github.com/etalon-dev/etalon/reference/controllers/resourcequota"
+	"github.com/etalon-dev/etalon/reference/controllers/storageversionmigrator"
 	"github.com/etalon-dev/etalon/reference/controllers/validatingadmissionpolicystatus"
 )
 
@@ -21,6 +23,9 @@ var machinery = []registration{
 	{validatingadmissionpolicystatus.Name, 1, func(e *env) runner {
 		return validatingadmissionpolicystatus.New(e.client, e.shared, validatingadmissionpolicystatus.NewChecker(e.discovery))
 	}},
+	{storageversionmigrator.Name, 1, func(e *env) runner {
+		return storageversionmigrator.New(e.client, apiextensions.NewForConfigOrDie(e.config), e.metadata, e.discovery, e.shared)
+	}},
 }
 
 // machineryRules is what they write.
@@ -31,6 +36,8 @@ var machineryRules = []rbacv1.PolicyRule{
 	allow("", "namespaces/status", "update"),
 	allow("", "namespaces/finalize", "update"),
 	allow("", "resourcequotas/status", "update"),
+	allow("storagemigration.k8s.io", "storageversionmigrations/status", "update"),
+	allow("apiextensions.k8s.io", "customresourcedefinitions/status", "patch"),
 	allow("", "events", "create", "patch", "update"),
 	allow("events.k8s.io", "events", "create", "patch", "update"),
 	allow("coordination.k8s.io", "leases", "create", "get", "update"),
