@@ -5,6 +5,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/clusterroleaggregation"
+	"github.com/etalon-dev/etalon/reference/controllers/clustertrustbundlepublisher"
 	"github.com/etalon-dev/etalon/reference/controllers/legacytokencleaner"
 	"github.com/etalon-dev/etalon/reference/controllers/rootca"
 	"github.com/etalon-dev/etalon/reference/controllers/serviceaccount"
@@ -31,6 +32,14 @@ var security = []registration{
 	}},
 	{certificates.ApprovingName, 1, func(e *env) runner { return certificates.NewApproving(e.client, e.shared) }},
 	{certificates.CleanerName, 1, func(e *env) runner { return certificates.NewCleaner(e.client, e.shared) }},
+	{certificates.PodCleanerName, 1, func(e *env) runner { return certificates.NewPodCleaner(e.client, e.shared) }},
+	{clustertrustbundlepublisher.Name, 1, func(e *env) runner {
+		publisher, err := clustertrustbundlepublisher.New(e.client, e.RootCA)
+		if err != nil {
+			return nil
+		}
+		return publisher
+	}},
 	{rootCAName, 2, func(e *env) runner { return rootca.New(e.client, e.shared, e.RootCA) }},
 	{clusterroleaggregation.Name, 2, func(e *env) runner { return clusterroleaggregation.New(e.client, e.shared) }},
 }
@@ -46,5 +55,7 @@ var securityRules = []rbacv1.PolicyRule{
 	allowNamed("certificates.k8s.io", "signers", []string{"kubernetes.io/kube-apiserver-client-kubelet"}, "approve"),
 	allowNamed("certificates.k8s.io", "signers", []string{
 		"kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving", "kubernetes.io/legacy-unknown"}, "sign"),
+	allow("certificates.k8s.io", "clustertrustbundles", "create"),
+	allowNamed("certificates.k8s.io", "signers", []string{"kubernetes.io/kube-apiserver-serving"}, "attest"),
 	allow("authorization.k8s.io", "subjectaccessreviews", "create"),
 }
