@@ -13,6 +13,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
+	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
 
@@ -46,6 +47,9 @@ type Options struct {
 	// TerminatedPodGCThreshold is how many finished pods are kept; 12500 if zero,
 	// all if negative.
 	TerminatedPodGCThreshold int
+	// Provisioners make and delete volumes, by the names that StorageClasses know them by. Any other provisioner
+	// works outside.
+	Provisioners map[string]persistentvolume.Provisioner
 	// MetricsBindAddress is where /healthz and /metrics are served, HTTP; nowhere
 	// if empty.
 	MetricsBindAddress string

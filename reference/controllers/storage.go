@@ -3,15 +3,23 @@ package controllers
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 )
 
 // storage are the controllers that look after volumes and the claims to them.
 var storage = []registration{
+	{persistentvolume.Name, 5, func(e *env) runner {
+		return persistentvolume.New(e.client, e.shared, e.events(persistentvolume.Component), e.Provisioners)
+	}},
 	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
 	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
 	{storageprotection.ClassesName, 1, func(e *env) runner { return storageprotection.Classes(e.client, e.shared) }},
 }
 
 // storageRules is what they write.
-var storageRules = []rbacv1.PolicyRule{}
+var storageRules = []rbacv1.PolicyRule{
+	allow("", "persistentvolumes", "create"),
+	allow("", "persistentvolumes/status", "update"),
+	allow("", "persistentvolumeclaims/status", "update"),
+}
