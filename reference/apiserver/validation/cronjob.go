@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -47,10 +48,12 @@ func cronSchedule(p *field.Path, schedule string, hasZone, mayNameZone bool) (er
 	case strings.Contains(schedule, "TZ") && hasZone:
 		return field.ErrorList{field.Invalid(p, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule")}
 	}
-	if strings.HasPrefix(schedule, "TZ=") || strings.HasPrefix(schedule, "CRON_TZ=") {
-		_, schedule, _ = strings.Cut(schedule, " ")
+	syntax := schedule
+	if zone, rest, _ := strings.Cut(schedule, " "); strings.HasPrefix(zone, "TZ=") || strings.HasPrefix(zone, "CRON_TZ=") {
+		// The parser does not expect that nothing comes after the zone.
+		syntax = strings.TrimSpace(rest)
 	}
-	if err := checkCron(schedule); err != nil {
+	if _, err := cron.ParseStandard(syntax); err != nil {
 		errs = append(errs, field.Invalid(p, schedule, err.Error()))
 	}
 	return errs

@@ -140,5 +140,7 @@ spec:
 	updates(t, cron, validation.CronJobUpdate, []row[batchv1.CronJob]{
 		{"a zone twice", func(c *batchv1.CronJob) { c.Spec.TimeZone = ptr("UTC") },
 			`spec.schedule: Invalid value: "TZ=UTC 0 * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule`},
+		{"a zone and nothing else", func(c *batchv1.CronJob) { c.Spec.Schedule = "TZ=UTC" },
+			`spec.schedule: Invalid value: "TZ=UTC": empty spec string`},
 	})
 }

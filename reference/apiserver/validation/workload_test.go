@@ -208,6 +208,9 @@ spec:
 		{"fields", schedule("* * *"), `spec.schedule: Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]`},
 		{"minute 60", schedule("60 * * * *"), `spec.schedule: Invalid value: "60 * * * *": end of range (60) above maximum (59): 60`},
 		{"step 0", schedule("*/0 * * * *"), `spec.schedule: Invalid value: "*/0 * * * *": step of range should be a positive number: */0`},
+		{"Sunday by 7", schedule("0 0 * * 7"), `spec.schedule: Invalid value: "0 0 * * 7": end of range (7) above maximum (6): 7`},
+		{"backwards", schedule("0 9-8 * * *"), `spec.schedule: Invalid value: "0 9-8 * * *": beginning of range (9) beyond end of range (8): 9-8`},
+		{"step from", schedule("5/10 * * * *"), ``},
 		{"hourly", schedule("@hourly"), ``},
 		{"every", schedule("@every 90s"), ``},
 		{"sometimes", schedule("@sometimes"), `spec.schedule: Invalid value: "@sometimes": unrecognized descriptor: @sometimes`},
@@ -215,5 +218,8 @@ spec:
 		{"policy", func(c *batchv1.CronJob) { c.Spec.ConcurrencyPolicy = "Queue" },
 			`spec.concurrencyPolicy: Unsupported value: "Queue": supported values: "Allow", "Forbid", "Replace"`},
 		{"zone", func(c *batchv1.CronJob) { c.Spec.TimeZone = ptr("Mars/Base") }, `spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base`},
+		{"no zone", func(c *batchv1.CronJob) { c.Spec.TimeZone = ptr("") }, `spec.timeZone: Invalid value: "": timeZone must be nil or non-empty string`},
+		{"the server's zone", func(c *batchv1.CronJob) { c.Spec.TimeZone = ptr("Local") },
+			`spec.timeZone: Invalid value: "Local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones`},
 	})
 }
