@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // CronJobs name time zones; a node's image need not have them
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/version"

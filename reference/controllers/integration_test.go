@@ -29,6 +29,7 @@ func TestControllersTogether(t *testing.T) {
 		"circle-of-owners":       circleOfOwners,
 		"owner-elsewhere":        ownerElsewhere,
 		"custom-owner":           customOwner,
+		"cronjob":                cronJobRuns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

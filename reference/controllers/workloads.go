@@ -3,6 +3,7 @@ package controllers
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/etalon-dev/etalon/reference/controllers/cronjob"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
@@ -19,6 +20,9 @@ var workloads = []registration{
 	{"deployment-controller", 5, func(e *env) runner {
 		return deployment.New(e.client, e.shared, e.events(deployment.Name))
 	}},
+	{"cronjob-controller", 5, func(e *env) runner {
+		return cronjob.New(e.client, e.shared, e.events(cronjob.Name))
+	}},
 }
 
 // workloadsRules is what they write.
@@ -31,4 +35,7 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("apps", "replicasets", "create"),
 	allow("apps", "replicasets/status", "update"),
 	allow("apps", "deployments/status", "update"),
+	allow("batch", "jobs", "create"),
+	allow("batch", "cronjobs/status", "update"),
+	allow("batch", "cronjobs/finalizers", "update"),
 }
