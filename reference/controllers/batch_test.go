@@ -7,6 +7,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -44,10 +45,7 @@ func cronJobRuns(t *testing.T, c *cluster, ns string) {
 		t.Errorf("Job %s is owned by %+v and annotated %v", name, job.OwnerReferences, job.Annotations)
 	}
 	now := metav1.Now().Rfc3339Copy()
-	job.Status = batchv1.JobStatus{StartTime: &now, CompletionTime: &now, Conditions: []batchv1.JobCondition{
-		{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: now},
-		{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: now},
-	}}
+	job.Status = ended(now)
 	_, err = c.BatchV1().Jobs(ns).UpdateStatus(ctx, job, metav1.UpdateOptions{})
 	must(t, err)
 	until(t, "the end of the Job to be noted", func(ctx context.Context) error {
@@ -62,4 +60,34 @@ func cronJobRuns(t *testing.T, c *cluster, ns string) {
 	for _, reason := range []string{"SuccessfulCreate", "SawCompletedJob"} {
 		until(t, "the event "+reason, func(ctx context.Context) error { return c.hasEvent(ctx, ns, "cronjob-controller", reason) })
 	}
+}
+
+// jobExpires sees the Job go once its time to live is over.
+func jobExpires(t *testing.T, c *cluster, ns string) {
+	ctx := t.Context()
+	pod := template("once")
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	job, err := c.BatchV1().Jobs(ns).Create(ctx, &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: "once"},
+		Spec:       batchv1.JobSpec{ManagedBy: new("etalon.dev/test"), TTLSecondsAfterFinished: new(int32(1)), Template: pod},
+	}, metav1.CreateOptions{})
+	must(t, err)
+	job.Status = ended(metav1.Now().Rfc3339Copy())
+	_, err = c.BatchV1().Jobs(ns).UpdateStatus(ctx, job, metav1.UpdateOptions{})
+	must(t, err)
+	until(t, "the Job to go", func(ctx context.Context) error {
+		_, err := c.BatchV1().Jobs(ns).Get(ctx, "once", metav1.GetOptions{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is still there (%v)", err)
+		}
+		return nil
+	})
+}
+
+// ended is the status of a Job that succeeded then.
+func ended(at metav1.Time) batchv1.JobStatus {
+	return batchv1.JobStatus{StartTime: &at, CompletionTime: &at, Conditions: []batchv1.JobCondition{
+		{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: at},
+		{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: at},
+	}}
 }

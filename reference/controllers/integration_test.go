@@ -30,6 +30,7 @@ func TestControllersTogether(t *testing.T) {
 		"owner-elsewhere":        ownerElsewhere,
 		"custom-owner":           customOwner,
 		"cronjob":                cronJobRuns,
+		"job-expires":            jobExpires,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

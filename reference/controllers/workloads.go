@@ -7,6 +7,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
+	"github.com/etalon-dev/etalon/reference/controllers/ttlafterfinished"
 )
 
 // workloads are the controllers that run pods.
@@ -23,6 +24,7 @@ var workloads = []registration{
 	{"cronjob-controller", 5, func(e *env) runner {
 		return cronjob.New(e.client, e.shared, e.events(cronjob.Name))
 	}},
+	{ttlafterfinished.Name, 5, func(e *env) runner { return ttlafterfinished.New(e.client, e.shared) }},
 }
 
 // workloadsRules is what they write.
