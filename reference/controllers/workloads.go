@@ -4,6 +4,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/etalon-dev/etalon/reference/controllers/cronjob"
+	"github.com/etalon-dev/etalon/reference/controllers/daemonset"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
@@ -25,6 +26,9 @@ var workloads = []registration{
 		return cronjob.New(e.client, e.shared, e.events(cronjob.Name))
 	}},
 	{ttlafterfinished.Name, 5, func(e *env) runner { return ttlafterfinished.New(e.client, e.shared) }},
+	{"daemonset-controller", 2, func(e *env) runner {
+		return daemonset.New(e.client, e.shared, e.events(daemonset.Name))
+	}},
 }
 
 // workloadsRules is what they write.
@@ -40,4 +44,7 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("batch", "jobs", "create"),
 	allow("batch", "cronjobs/status", "update"),
 	allow("batch", "cronjobs/finalizers", "update"),
+	allow("apps", "daemonsets/finalizers", "update"),
+	allow("apps", "daemonsets/status", "update"),
+	allow("apps", "controllerrevisions", "create"),
 }
