@@ -31,6 +31,7 @@ func TestControllersTogether(t *testing.T) {
 		"custom-owner":           customOwner,
 		"cronjob":                cronJobRuns,
 		"job-expires":            jobExpires,
+		"daemonset":              daemonSetFollowsNodes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package daemonset
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -99,6 +100,8 @@ func (v *view) tidy(d *decision, s site, wait func(node string) time.Duration) {
 			d.remove = append(d.remove, removal{pod: pod, node: s.node, ended: pod.Status.Phase})
 		}
 	}
+	// Of several, one that is available stays rather than an older one that is not.
+	slices.SortStableFunc(running, func(a, b *corev1.Pod) int { return falseLast(v.available(a), v.available(b)) })
 	switch {
 	case !v.surges():
 		for _, pod := range running[min(1, len(running)):] {
@@ -129,4 +132,14 @@ func (v *view) settleSurge(d *decision, s site, running []*corev1.Pod) {
 	if newest != nil && old != nil && (!controller.IsReady(old) || v.available(newest)) {
 		d.drop(s, old)
 	}
+}
+
+func falseLast(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }

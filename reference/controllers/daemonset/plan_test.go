@@ -115,6 +115,7 @@ func TestPlan(t *testing.T) {
 		{name: "none stays where it must not be", nodes: "ax", pods: []string{"ax new", "ax old unready", "ax new going"}, remove: []string{"ax-new", "ax-old-unready"}},
 		{name: "a failed one goes first", nodes: "a b", pods: []string{"a new failed", "b new succeeded"}, remove: []string{"a-new-failed", "b-new-succeeded"}},
 		{name: "the oldest of several stays", nodes: "a", pods: []string{"a old", "a new", "a new unready"}, remove: []string{"a-new", "a-new-unready"}},
+		{name: "an available one stays rather than an older one", nodes: "a", pods: []string{"a new unready", "a new", "a old"}, remove: []string{"a-old", "a-new-unready"}},
 		{name: "one that is on the node stays rather than one that waits", nodes: "a", pods: []string{"a new unbound", "a new"}, remove: []string{"a-new-unbound"}},
 		{name: "a node that is gone: what waits for it goes", nodes: "", pods: []string{"a new", "b new unbound"}, remove: []string{"b-new-unbound"}},
 		{name: "OnDelete replaces nothing", nodes: "a b", pods: []string{"a old", "b old unready"}},
@@ -140,7 +141,7 @@ func TestPlan(t *testing.T) {
 		{name: "surge: a percentage rounds up", nodes: "a b c", pods: []string{"a old", "b old", "c old"}, unavailable: "0", surge: "50%", create: []string{"a", "b"}},
 		{name: "surge: ready is not yet available", nodes: "a", pods: []string{"a old", "a new fresh"}, unavailable: "0", surge: "1", minReady: 30},
 		{name: "surge: a new pod beside one that is going", nodes: "a", pods: []string{"a new going"}, unavailable: "0", surge: "1", create: []string{"a"}},
-		{name: "surge: no third one", nodes: "a", pods: []string{"a old", "a new unready", "a new"}, unavailable: "0", surge: "1", remove: []string{"a-new"}},
+		{name: "surge: no third one", nodes: "a", pods: []string{"a old", "a new unready", "a new"}, unavailable: "0", surge: "1", remove: []string{"a-new-unready", "a-old"}},
 		{name: "surge: no new pod where none should be", nodes: "a! b", pods: []string{"a old", "b old"}, unavailable: "0", surge: "1", create: []string{"b"}, remove: []string{"a-old"}},
 		{name: "surge: none goes before there are enough", nodes: "a! b", pods: []string{"a old", "b new unready"}, unavailable: "0", surge: "1"},
 	} {

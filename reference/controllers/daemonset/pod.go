@@ -105,19 +105,9 @@ func templateGeneration(set *appsv1.DaemonSet) (string, bool) {
 func seniority(pods []*corev1.Pod) []*corev1.Pod {
 	return slices.SortedFunc(slices.Values(pods), func(a, b *corev1.Pod) int {
 		return cmp.Or(
-			unboundLast(a, b),
+			falseLast(a.Spec.NodeName != "", b.Spec.NodeName != ""),
 			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 			cmp.Compare(a.Name, b.Name),
 		)
 	})
-}
-
-func unboundLast(a, b *corev1.Pod) int {
-	switch aBound, bBound := a.Spec.NodeName != "", b.Spec.NodeName != ""; {
-	case aBound == bBound:
-		return 0
-	case aBound:
-		return -1
-	}
-	return 1
 }

@@ -114,6 +114,9 @@ func (m *model) tally(v *view) (n tally) {
 
 func (m *model) check(t *rapid.T, before *view, d decision) {
 	for _, s := range m.view().sites {
+		if s.gone {
+			continue
+		}
 		live, old, fresh := 0, 0, 0
 		for _, pod := range s.pods {
 			switch {
@@ -130,18 +133,6 @@ func (m *model) check(t *rapid.T, before *view, d decision) {
 		if slices.Contains(d.create, s.node) && !s.run {
 			t.Fatalf("a pod is made on node %s, which should run none", s.node)
 		}
-	}
-	// From here on: what the decision itself has done to a set whose nodes each
-	// had no more than they should.
-	var excess []removal
-	for _, r := range d.remove {
-		i := slices.IndexFunc(before.sites, func(s site) bool { return s.node == r.node })
-		if len(before.sites[i].pods) > 1 && !before.surges() {
-			excess = append(excess, r)
-		}
-	}
-	if len(excess) > 0 {
-		return
 	}
 	was, is := m.tally(m.undone(before, d)), m.tally(m.view())
 	maxUnavailable, maxSurge, _ := before.rolling()
@@ -263,12 +254,12 @@ func TestTheSetFollowsItsNodes(t *testing.T) {
 }
 
 func (m *model) settle(t *rapid.T) {
-	for range 50 {
-		d := m.act(t)
-		m.kubelets()
-		if d.empty() {
-			break
+	for idle, rounds := 0, 0; idle < 2 && rounds < 100; rounds++ { // the first idle round may still let pods end
+		idle++
+		if d := m.act(t); !d.empty() {
+			idle = 0
 		}
+		m.kubelets()
 	}
 	v := m.view()
 	if d := plan(v, never); !d.empty() {
