@@ -41,7 +41,7 @@ type Controller struct {
 	classLister  storagelisters.StorageClassLister
 	claims       cache.SharedIndexInformer
 	volumes      cache.SharedIndexInformer
-	pods         cache.SharedIndexInformer
+	podsOf       func(claim types.NamespacedName) []*corev1.Pod
 	// What was written on behalf of a key, so that it is not decided about again before the caches show it.
 	claimWrites  *controller.Writes
 	volumeWrites *controller.Writes
@@ -63,7 +63,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		classLister:  classes.Lister(),
 		claims:       claims.Informer(),
 		volumes:      volumes.Informer(),
-		pods:         pods.Informer(),
+		podsOf:       controller.PodsByClaim(pods.Informer()),
 		claimWrites:  controller.NewWrites(claims.Informer().GetStore()),
 		volumeWrites: controller.NewWrites(volumes.Informer().GetStore()),
 		queue:        controller.NewQueue(Name),
@@ -71,12 +71,11 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 	// They fail only if another index has the name, or the informer runs already.
 	_ = c.claims.AddIndexers(claimIndexes)
 	_ = c.volumes.AddIndexers(volumeIndexes)
-	_ = c.pods.AddIndexers(podIndexes)
 	c.synced = []cache.InformerSynced{
 		controller.Watch(c.claims, c.claimChanged),
 		controller.Watch(c.volumes, c.volumeChanged),
 		controller.Watch(classes.Informer(), c.classChanged),
-		controller.Watch(c.pods, c.podChanged),
+		controller.Watch(pods.Informer(), c.podChanged),
 	}
 	return c
 }
@@ -150,10 +149,12 @@ func (c *Controller) look(claim *corev1.PersistentVolumeClaim) (*claimView, erro
 		return nil, err
 	}
 	view.fallback = defaultstorageclass.Default(classes)
-	key := controller.Key(claim).String()
-	view.candidates = append(index[*corev1.PersistentVolume](c.volumes, byClaim, key), index[*corev1.PersistentVolume](c.volumes, freeByClass, name)...)
-	for _, pod := range index[*corev1.Pod](c.pods, podsByClaim, key) {
-		view.unscheduled = append(view.unscheduled, pod.Name)
+	key := controller.Key(claim)
+	view.candidates = append(controller.Indexed[*corev1.PersistentVolume](c.volumes, byClaim, key.String()), controller.Indexed[*corev1.PersistentVolume](c.volumes, freeByClass, name)...)
+	for _, pod := range c.podsOf(key) {
+		if pod.Spec.NodeName == "" && !controller.IsFinished(pod) {
+			view.unscheduled = append(view.unscheduled, pod.Name)
+		}
 	}
 	slices.Sort(view.unscheduled)
 	return view, nil

@@ -5,7 +5,6 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/component-helpers/storage/ephemeral"
 	volumehelpers "k8s.io/component-helpers/storage/volume"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
@@ -17,17 +16,16 @@ const (
 	claimsByVolume = "claims-by-volume"      // by spec.volumeName
 	freeByClass    = "free-volumes-by-class" // volumes that any claim may have
 	byClaim        = "volumes-by-claim"      // by the namespace and name in claimRef
-	podsByClaim    = "unscheduled-pods-by-claim"
 )
 
 var claimIndexes = cache.Indexers{
-	openByClass: keyed(func(claim *corev1.PersistentVolumeClaim) []string {
+	openByClass: controller.IndexBy(func(claim *corev1.PersistentVolumeClaim) []string {
 		if _, completed := claim.Annotations[volumehelpers.AnnBindCompleted]; completed {
 			return nil
 		}
 		return []string{volumehelpers.GetPersistentVolumeClaimClass(claim)}
 	}),
-	claimsByVolume: keyed(func(claim *corev1.PersistentVolumeClaim) []string {
+	claimsByVolume: controller.IndexBy(func(claim *corev1.PersistentVolumeClaim) []string {
 		if claim.Spec.VolumeName == "" {
 			return nil
 		}
@@ -36,55 +34,18 @@ var claimIndexes = cache.Indexers{
 }
 
 var volumeIndexes = cache.Indexers{
-	freeByClass: keyed(func(volume *corev1.PersistentVolume) []string {
+	freeByClass: controller.IndexBy(func(volume *corev1.PersistentVolume) []string {
 		if !isFree(volume) {
 			return nil
 		}
 		return []string{volumehelpers.GetPersistentVolumeClass(volume)}
 	}),
-	byClaim: keyed(func(volume *corev1.PersistentVolume) []string {
+	byClaim: controller.IndexBy(func(volume *corev1.PersistentVolume) []string {
 		if volume.Spec.ClaimRef == nil {
 			return nil
 		}
 		return []string{claimKey(volume).String()}
 	}),
-}
-
-var podIndexes = cache.Indexers{
-	podsByClaim: keyed(func(pod *corev1.Pod) []string {
-		if pod.Spec.NodeName != "" || controller.IsFinished(pod) {
-			return nil
-		}
-		var keys []string
-		for _, key := range claimsOf(pod) {
-			keys = append(keys, key.String())
-		}
-		return keys
-	}),
-}
-
-func keyed[T any](keys func(T) []string) cache.IndexFunc {
-	return func(obj any) ([]string, error) {
-		if object, ok := obj.(T); ok {
-			return keys(object), nil
-		}
-		return nil, nil
-	}
-}
-
-// index returns the objects of the informer that the index has under key.
-func index[T any](informer cache.SharedIndexInformer, name, key string) []T {
-	items, err := informer.GetIndexer().ByIndex(name, key)
-	if err != nil {
-		return nil // there is such an index
-	}
-	objects := make([]T, 0, len(items))
-	for _, item := range items {
-		if object, ok := item.(T); ok {
-			objects = append(objects, object)
-		}
-	}
-	return objects
 }
 
 func isFree(volume *corev1.PersistentVolume) bool {
@@ -96,20 +57,6 @@ func claimKey(volume *corev1.PersistentVolume) types.NamespacedName {
 	return types.NamespacedName{Namespace: volume.Spec.ClaimRef.Namespace, Name: volume.Spec.ClaimRef.Name}
 }
 
-// claimsOf are the claims that the pod uses.
-func claimsOf(pod *corev1.Pod) []types.NamespacedName {
-	var keys []types.NamespacedName
-	for i := range pod.Spec.Volumes {
-		switch v := &pod.Spec.Volumes[i]; {
-		case v.PersistentVolumeClaim != nil:
-			keys = append(keys, types.NamespacedName{Namespace: pod.Namespace, Name: v.PersistentVolumeClaim.ClaimName})
-		case v.Ephemeral != nil:
-			keys = append(keys, types.NamespacedName{Namespace: pod.Namespace, Name: ephemeral.VolumeClaimName(pod, v)})
-		}
-	}
-	return keys
-}
-
 // claimChanged looks at the claim, and at the volumes that are or were tied to it.
 func (c *Controller) claimChanged(before, now *corev1.PersistentVolumeClaim) {
 	claim := controller.Either(before, now)
@@ -117,7 +64,7 @@ func (c *Controller) claimChanged(before, now *corev1.PersistentVolumeClaim) {
 	if before != nil && now != nil && before.UID == now.UID && before.Spec.VolumeName == now.Spec.VolumeName {
 		return
 	}
-	for _, volume := range index[*corev1.PersistentVolume](c.volumes, byClaim, controller.Key(claim).String()) {
+	for _, volume := range controller.Indexed[*corev1.PersistentVolume](c.volumes, byClaim, controller.Key(claim).String()) {
 		c.queue.Add(controller.Key(volume))
 	}
 }
@@ -132,13 +79,13 @@ func (c *Controller) volumeChanged(before, now *corev1.PersistentVolume) {
 			c.queue.Add(claimKey(v))
 		}
 	}
-	for _, claim := range index[*corev1.PersistentVolumeClaim](c.claims, claimsByVolume, volume.Name) {
+	for _, claim := range controller.Indexed[*corev1.PersistentVolumeClaim](c.claims, claimsByVolume, volume.Name) {
 		c.queue.Add(controller.Key(claim))
 	}
 	if now == nil || !isFree(now) {
 		return
 	}
-	for _, claim := range index[*corev1.PersistentVolumeClaim](c.claims, openByClass, volumehelpers.GetPersistentVolumeClass(now)) {
+	for _, claim := range controller.Indexed[*corev1.PersistentVolumeClaim](c.claims, openByClass, volumehelpers.GetPersistentVolumeClass(now)) {
 		if claim.Spec.VolumeName == "" && satisfies(claim, now) == nil {
 			c.queue.Add(controller.Key(claim))
 		}
@@ -148,7 +95,7 @@ func (c *Controller) volumeChanged(before, now *corev1.PersistentVolume) {
 // classChanged looks at the claims that wait for the class, and at those without any: it may be their default now.
 func (c *Controller) classChanged(before, now *storagev1.StorageClass) {
 	for _, name := range []string{controller.Either(before, now).Name, ""} {
-		for _, claim := range index[*corev1.PersistentVolumeClaim](c.claims, openByClass, name) {
+		for _, claim := range controller.Indexed[*corev1.PersistentVolumeClaim](c.claims, openByClass, name) {
 			c.queue.Add(controller.Key(claim))
 		}
 	}
@@ -159,7 +106,7 @@ func (c *Controller) podChanged(before, now *corev1.Pod) {
 	if before != nil && now != nil && before.Spec.NodeName == now.Spec.NodeName {
 		return
 	}
-	for _, key := range claimsOf(controller.Either(before, now)) {
+	for _, key := range controller.ClaimsOf(controller.Either(before, now)) {
 		claim, err := c.claimLister.PersistentVolumeClaims(key.Namespace).Get(key.Name)
 		if err == nil && claim.Spec.VolumeName == "" {
 			c.queue.Add(key)

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -22,7 +22,7 @@ const ClaimsName = "persistentvolumeclaim-protection-controller"
 // Claims protects the PersistentVolumeClaims that a pod uses.
 func Claims(client kubernetes.Interface, shared informers.SharedInformerFactory) *Controller[*corev1.PersistentVolumeClaim] {
 	claims, pods := shared.Core().V1().PersistentVolumeClaims(), shared.Core().V1().Pods()
-	lister, podLister := claims.Lister(), pods.Lister()
+	lister, podsOf := claims.Lister(), controller.PodsByClaim(pods.Informer())
 	c := &Controller[*corev1.PersistentVolumeClaim]{
 		finalizer: storageobjectinuseprotection.ClaimFinalizer,
 		queue:     controller.NewQueue(ClaimsName),
@@ -34,9 +34,8 @@ func Claims(client kubernetes.Interface, shared informers.SharedInformerFactory)
 			return err
 		},
 		inUse: func(ctx context.Context, claim *corev1.PersistentVolumeClaim) (bool, error) {
-			known, err := podLister.Pods(claim.Namespace).List(labels.Everything())
-			if err != nil || anyUses(known, claim) {
-				return true, err
+			if anyUses(podsOf(controller.Key(claim)), claim) {
+				return true, nil
 			}
 			// The informer may lag behind; the finalizer cannot be put back.
 			list, err := client.CoreV1().Pods(claim.Namespace).List(ctx, metav1.ListOptions{})
@@ -50,15 +49,26 @@ func Claims(client kubernetes.Interface, shared informers.SharedInformerFactory)
 			}
 			return false, nil
 		},
+		tell: func(ctx context.Context, claim *corev1.PersistentVolumeClaim) (bool, error) {
+			told, changed := withUnused(claim, podsOf(controller.Key(claim)), metav1.Now())
+			if !changed {
+				return false, nil
+			}
+			_, err := client.CoreV1().PersistentVolumeClaims(claim.Namespace).UpdateStatus(ctx, told, metav1.UpdateOptions{})
+			if apierrors.IsNotFound(err) {
+				return true, nil
+			}
+			return true, err
+		},
 	}
 	c.synced = []cache.InformerSynced{
 		controller.WatchKeys[*corev1.PersistentVolumeClaim](claims.Informer(), c.queue),
 		controller.Watch(pods.Informer(), func(before, now *corev1.Pod) {
-			if before == nil || now != nil && now.Status.Phase == before.Status.Phase {
-				return // only a pod that ends or goes sets a claim free
+			if before != nil && now != nil && now.Status.Phase == before.Status.Phase && now.Spec.NodeName == before.Spec.NodeName {
+				return // only a pod that comes, ends or goes takes up a claim or sets it free
 			}
-			for _, name := range claimNames(before) {
-				c.queue.Add(types.NamespacedName{Namespace: before.Namespace, Name: name})
+			for _, claim := range controller.ClaimsOf(controller.Either(before, now)) {
+				c.queue.Add(claim)
 			}
 		}),
 	}
@@ -95,17 +105,4 @@ func uses(pod *corev1.Pod, claim *corev1.PersistentVolumeClaim) bool {
 		}
 	}
 	return false
-}
-
-func claimNames(pod *corev1.Pod) []string {
-	var names []string
-	for i := range pod.Spec.Volumes {
-		switch v := &pod.Spec.Volumes[i]; {
-		case v.PersistentVolumeClaim != nil:
-			names = append(names, v.PersistentVolumeClaim.ClaimName)
-		case v.Ephemeral != nil:
-			names = append(names, ephemeral.VolumeClaimName(pod, v))
-		}
-	}
-	return names
 }

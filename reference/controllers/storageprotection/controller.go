@@ -31,6 +31,8 @@ type Controller[T object[T]] struct {
 	update    func(context.Context, T) error
 	// inUse tells whether the object, which is about to go, has to stay.
 	inUse func(context.Context, T) (bool, error)
+	// tell writes down whether the object is used, for whoever wants to know. Nil if nobody does.
+	tell func(context.Context, T) (changed bool, err error)
 
 	queue  *controller.Queue
 	synced []cache.InformerSynced
@@ -49,6 +51,12 @@ func (c *Controller[T]) Reconcile(ctx context.Context, key types.NamespacedName)
 	}
 	if err != nil {
 		return 0, err
+	}
+	if c.tell != nil {
+		// What changes the status brings us back with the object as it is then.
+		if changed, err := c.tell(ctx, obj); changed || err != nil {
+			return 0, err
+		}
 	}
 	finalizers := slices.Clone(obj.GetFinalizers())
 	deleted, protected := obj.GetDeletionTimestamp() != nil, slices.Contains(finalizers, c.finalizer)
