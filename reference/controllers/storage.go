@@ -3,14 +3,20 @@ package controllers
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/etalon-dev/etalon/reference/controllers/ephemeralvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
+	"github.com/etalon-dev/etalon/reference/controllers/volumeexpand"
 )
 
 // storage are the controllers that look after volumes and the claims to them.
 var storage = []registration{
 	{persistentvolume.Name, 5, func(e *env) runner {
 		return persistentvolume.New(e.client, e.shared, e.events(persistentvolume.Component), e.Provisioners)
+	}},
+	{volumeexpand.Name, 1, func(e *env) runner { return volumeexpand.New(e.client, e.shared, e.events(volumeexpand.Component)) }},
+	{ephemeralvolume.Name, 5, func(e *env) runner {
+		return ephemeralvolume.New(e.client, e.shared, e.events(ephemeralvolume.Component))
 	}},
 	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
 	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
@@ -21,5 +27,6 @@ var storage = []registration{
 var storageRules = []rbacv1.PolicyRule{
 	allow("", "persistentvolumes", "create"),
 	allow("", "persistentvolumes/status", "update"),
-	allow("", "persistentvolumeclaims/status", "update"),
+	allow("", "persistentvolumeclaims", "create"),
+	allow("", "persistentvolumeclaims/status", "patch", "update"),
 }
