@@ -68,8 +68,14 @@ var (
 	sinceForm  = regexp.MustCompile(`^1\.[0-9]+$`)
 )
 
-// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1.
+// StandInNodes is the need of a cluster in which a Node object without a machine is left alone.
+const StandInNodes = "stand-in-nodes"
+
+// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, or StandInNodes.
 func KnownNeed(need string) bool {
+	if need == StandInNodes {
+		return true
+	}
 	count, found := strings.CutPrefix(need, "nodes:")
 	n, err := strconv.Atoi(count)
 	return found && err == nil && n >= 1
@@ -101,7 +107,7 @@ func (b Behaviour) Problems() []string {
 	}
 	for _, need := range b.Needs {
 		if !KnownNeed(need) {
-			bad("need %q is not known (nodes:N)", need)
+			bad("need %q is not known (nodes:N, stand-in-nodes)", need)
 		}
 	}
 	if !slices.Contains(Components, b.Component) {

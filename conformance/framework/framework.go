@@ -23,7 +23,8 @@ type Framework struct {
 	Config *rest.Config
 	API    kubernetes.Interface
 
-	rest map[string]*rest.RESTClient
+	rest     map[string]*rest.RESTClient
+	standIns int // nodes made for the spec
 }
 
 // New prepares a Framework for the specs of the container it is called in.

@@ -17,6 +17,11 @@ func (f *Framework) CreateHeld(ctx context.Context, object Object) {
 	GinkgoHelper()
 	object.SetFinalizers([]string{Hold})
 	f.Create(ctx, object)
+	f.LetGoAfterwards(object)
+}
+
+// LetGoAfterwards removes the finalizer when the spec ends, for an object that others have made with it.
+func (f *Framework) LetGoAfterwards(object Object) {
 	held := *f
 	DeferCleanup(func(ctx SpecContext) {
 		// It is an error only when it is gone already.

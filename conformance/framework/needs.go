@@ -9,12 +9,17 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/etalon-dev/etalon/spec"
 )
 
 // skipUnless skips the spec, naming the missing need, when the cluster does not offer them all.
 func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 	GinkgoHelper()
 	for _, need := range needs {
+		if need == spec.StandInNodes {
+			f.skipWithoutStandIns(ctx)
+		}
 		if count, isNodes := strings.CutPrefix(need, "nodes:"); isNodes {
 			wanted, err := strconv.Atoi(count)
 			f.must(err, "read the need %q", need)
@@ -54,4 +59,16 @@ func takesPods(node corev1.Node) bool {
 		}
 	}
 	return false
+}
+
+// skipWithoutStandIns skips the spec where a cloud's controller removes Nodes that have no machine behind them.
+func (f *Framework) skipWithoutStandIns(ctx context.Context) {
+	GinkgoHelper()
+	list, err := f.API.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	f.must(err, "list the nodes")
+	for _, node := range list.Items {
+		if cloud, _, found := strings.Cut(node.Spec.ProviderID, "://"); found && cloud != "kind" && cloud != "k3s" {
+			Skip(fmt.Sprintf("needs %s: the nodes are of the cloud %q, which removes those without a machine", spec.StandInNodes, cloud))
+		}
+	}
 }

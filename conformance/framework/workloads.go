@@ -179,3 +179,27 @@ func (f *Framework) WaitReplicaSetReady(ctx context.Context, name string, ready 
 		return rs.Status.ReadyReplicas == ready, replicaSetLine(rs)
 	})
 }
+
+// StatefulSet describes a StatefulSet of pods app=name made from pod, whose Service is of the same name.
+func StatefulSet(name string, replicas int32, pod *corev1.Pod) *appsv1.StatefulSet {
+	return &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}},
+		Spec: appsv1.StatefulSetSpec{
+			Replicas:    &replicas,
+			ServiceName: name,
+			Selector:    &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}},
+			Template:    Template(name, pod),
+		},
+	}
+}
+
+// DaemonSet describes a DaemonSet of pods app=name made from pod.
+func DaemonSet(name string, pod *corev1.Pod) *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}},
+		Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}},
+			Template: Template(name, pod),
+		},
+	}
+}
