@@ -72,6 +72,7 @@ func Command() *cobra.Command {
 		"how long a node may be silent before it is marked unreachable")
 	flags.IntVar(&o.TerminatedPodGCThreshold, "terminated-pod-gc-threshold", podgc.DefaultThreshold,
 		"how many finished pods to keep (negative: all)")
+	o.HorizontalPodAutoscaler.AddFlags(flags)
 	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", "", "address to serve /healthz and /metrics at, e.g. 127.0.0.1:10257 (nowhere if empty)")
 	return cmd
 }

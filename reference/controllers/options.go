@@ -12,6 +12,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
+	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
@@ -50,6 +51,8 @@ type Options struct {
 	// Provisioners make and delete volumes, by the names that StorageClasses know them by. Any other provisioner
 	// works outside.
 	Provisioners map[string]persistentvolume.Provisioner
+	// HorizontalPodAutoscaler is what is the same for all autoscalers.
+	HorizontalPodAutoscaler horizontalpodautoscaler.Options
 	// MetricsBindAddress is where /healthz and /metrics are served, HTTP; nowhere
 	// if empty.
 	MetricsBindAddress string
@@ -72,6 +75,9 @@ func (o *Options) complete() error {
 		o.TerminatedPodGCThreshold = podgc.DefaultThreshold
 	case o.TerminatedPodGCThreshold < 0:
 		o.TerminatedPodGCThreshold = 0
+	}
+	if err := o.HorizontalPodAutoscaler.Complete(); err != nil {
+		return err
 	}
 	if o.ServiceAccountKey != nil {
 		var err error

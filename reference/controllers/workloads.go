@@ -2,10 +2,12 @@ package controllers
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
 	"github.com/etalon-dev/etalon/reference/controllers/cronjob"
 	"github.com/etalon-dev/etalon/reference/controllers/daemonset"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
+	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
 	"github.com/etalon-dev/etalon/reference/controllers/ttlafterfinished"
@@ -13,6 +15,11 @@ import (
 
 // workloads are the controllers that run pods.
 var workloads = []registration{
+	{horizontalpodautoscaler.Name, 5, func(e *env) runner {
+		c, err := horizontalpodautoscaler.New(e.client, e.config, e.shared, e.events(horizontalpodautoscaler.Component), e.HorizontalPodAutoscaler)
+		utilruntime.Must(err) // a config that other clients were made of is good for these too
+		return c
+	}},
 	{"replicaset-controller", 5, func(e *env) runner {
 		return replicaset.New(e.client, e.shared, e.events(replicaset.Name))
 	}},
@@ -33,6 +40,8 @@ var workloads = []registration{
 
 // workloadsRules is what they write.
 var workloadsRules = []rbacv1.PolicyRule{
+	allow("autoscaling", "horizontalpodautoscalers/status", "update"),
+	allow("*", "*/scale", "get", "update"),
 	allow("", "pods", "create"),
 	allow("", "replicationcontrollers/status", "update"),
 	allow("", "replicationcontrollers/finalizers", "update"),
