@@ -23,6 +23,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet"
 	"github.com/etalon-dev/etalon/reference/proxy"
 	"github.com/etalon-dev/etalon/reference/scheduler"
+	"github.com/etalon-dev/etalon/reference/simulation"
 	"github.com/etalon-dev/etalon/spec"
 )
 
@@ -76,7 +77,7 @@ func newCommand() *cobra.Command {
 	add("cluster", kubectlHelp())
 
 	add("suite", conformance.Command(conformance.Options{Provision: provision, Version: version.Get().GitVersion}), spec.Command(), bench.Command())
-	add("part", apiserver.Command(), controllers.Command(), scheduler.Command(), kubelet.Command(), proxy.Command())
+	add("part", apiserver.Command(), controllers.Command(), scheduler.Command(), kubelet.Command(), proxy.Command(), simulation.Command())
 	add("part", cluster.PartCommands()...)
 	return root
 }
