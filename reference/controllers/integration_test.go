@@ -32,6 +32,8 @@ func TestControllersTogether(t *testing.T) {
 		"cronjob":                cronJobRuns,
 		"job-expires":            jobExpires,
 		"daemonset":              daemonSetFollowsNodes,
+		"statefulset":            statefulSetLives,
+		"statefulset-claims":     statefulSetClaims,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

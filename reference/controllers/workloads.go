@@ -10,6 +10,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
+	"github.com/etalon-dev/etalon/reference/controllers/statefulset"
 	"github.com/etalon-dev/etalon/reference/controllers/ttlafterfinished"
 )
 
@@ -28,6 +29,9 @@ var workloads = []registration{
 	}},
 	{"deployment-controller", 5, func(e *env) runner {
 		return deployment.New(e.client, e.shared, e.events(deployment.Name))
+	}},
+	{"statefulset-controller", 5, func(e *env) runner {
+		return statefulset.New(e.client, e.shared, e.events(statefulset.Name))
 	}},
 	{"cronjob-controller", 5, func(e *env) runner {
 		return cronjob.New(e.client, e.shared, e.events(cronjob.Name))
@@ -55,5 +59,9 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("batch", "cronjobs/finalizers", "update"),
 	allow("apps", "daemonsets/finalizers", "update"),
 	allow("apps", "daemonsets/status", "update"),
+	allow("", "pods", "update"),
+	allow("", "persistentvolumeclaims", "create", "update"),
 	allow("apps", "controllerrevisions", "create"),
+	allow("apps", "statefulsets/finalizers", "update"),
+	allow("apps", "statefulsets/status", "update"),
 }
