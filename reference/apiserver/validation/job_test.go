@@ -114,6 +114,10 @@ func TestJobStatus(t *testing.T) {
 			j.Status = batchv1.JobStatus{Active: 1, Ready: ptr[int32](2), Terminating: ptr[int32](1), Conditions: is(batchv1.JobFailureTarget, batchv1.JobFailed)}
 		}, `[status.active: Invalid value: 1: active>0 is invalid for finished job, status.terminating: Invalid value: 1: terminating>0 is invalid for finished job, ` +
 			`status.startTime: Required value: startTime is required for finished job, status.ready: Invalid value: 2: cannot set more ready pods than active]`},
+		{"nothing to do, suspended", func(j *batchv1.Job) {
+			j.Spec.Suspend, j.Spec.Completions = ptr(true), ptr[int32](0)
+			j.Status = batchv1.JobStatus{CompletionTime: &now, Conditions: is(batchv1.JobSuccessCriteriaMet, batchv1.JobComplete)}
+		}, ``},
 		{"time without end", func(j *batchv1.Job) { j.Status.CompletionTime = &now }, `status.completionTime: Invalid value: "1970-01-01T00:16:40Z": cannot set completionTime when there is no Complete=True condition`},
 		{"indexes", func(j *batchv1.Job) { j.Status.CompletedIndexes = "9" }, `status.completedIndexes: Invalid value: "9": error parsing completedIndexes: too large index: "9"`},
 		{"uncounted", func(j *batchv1.Job) {

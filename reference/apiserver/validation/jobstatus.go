@@ -27,7 +27,7 @@ func JobStatusUpdate(j, old *batchv1.Job) field.ErrorList {
 	errs = append(errs, jobOutcome(j, old)...)
 	errs = append(errs, jobTimes(j, old)...)
 	if jobFinished(j) && !jobFinished(old) {
-		errs = append(errs, newlyFinished(s)...)
+		errs = append(errs, newlyFinished(j)...)
 	}
 	if s.Ready != nil && *s.Ready > s.Active && (!equal(s.Ready, was.Ready) || s.Active != was.Active) {
 		errs = append(errs, field.Invalid(statusPath.Child("ready"), *s.Ready, "cannot set more ready pods than active"))
@@ -158,15 +158,18 @@ func sameTime(a, b *metav1.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(b)
 }
 
-// newlyFinished: a Job has finished when all its pods have, and have been counted.
-func newlyFinished(s *batchv1.JobStatus) (errs field.ErrorList) {
+// newlyFinished: a Job has finished when all its pods have, and have been counted. One that is suspended and has
+// nothing to do finishes without ever having been started.
+func newlyFinished(j *batchv1.Job) (errs field.ErrorList) {
+	s := &j.Status
+	idle := isTrue(j.Spec.Suspend) && j.Spec.Completions != nil && *j.Spec.Completions == 0
 	if s.Active > 0 {
 		errs = append(errs, field.Invalid(statusPath.Child("active"), s.Active, "active>0 is invalid for finished job"))
 	}
 	if s.Terminating != nil && *s.Terminating > 0 {
 		errs = append(errs, field.Invalid(statusPath.Child("terminating"), *s.Terminating, "terminating>0 is invalid for finished job"))
 	}
-	if s.StartTime == nil {
+	if s.StartTime == nil && !idle {
 		errs = append(errs, field.Required(statusPath.Child("startTime"), "startTime is required for finished job"))
 	}
 	if u := s.UncountedTerminatedPods; u != nil && len(u.Succeeded)+len(u.Failed) > 0 {
