@@ -54,6 +54,8 @@ type Claimer[T Object] struct {
 	Owner    metav1.Object
 	Kind     schema.GroupVersionKind // the owner's
 	Selector labels.Selector
+	// Finalizer, if any, is put on what is adopted and taken off what is released.
+	Finalizer string
 	// Live reads the owner from the API server. It is asked once before the
 	// first adoption: a cached owner may have been deleted, or deleted and made
 	// again, and must not adopt what is meant for its successor.
@@ -93,7 +95,11 @@ func (c *Claimer[T]) adopt(ctx context.Context, obj T) (bool, error) {
 		return false, fmt.Errorf("can't adopt %s %s/%s: %w", c.Kind.Kind, obj.GetNamespace(), obj.GetName(), err)
 	}
 	reference := metav1.NewControllerRef(c.Owner, c.Kind)
-	err := c.patch(ctx, obj, map[string]any{"ownerReferences": []any{reference}})
+	metadata := map[string]any{"ownerReferences": []any{reference}}
+	if c.Finalizer != "" {
+		metadata["finalizers"] = []string{c.Finalizer}
+	}
+	err := c.patch(ctx, obj, metadata)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
@@ -117,9 +123,13 @@ func (c *Claimer[T]) checkOwner(ctx context.Context) error {
 }
 
 func (c *Claimer[T]) release(ctx context.Context, obj T) error {
-	err := c.patch(ctx, obj, map[string]any{
+	metadata := map[string]any{
 		"ownerReferences": []any{map[string]any{"$patch": "delete", "uid": c.Owner.GetUID()}},
-	})
+	}
+	if c.Finalizer != "" {
+		metadata["$deleteFromPrimitiveList/finalizers"] = []string{c.Finalizer}
+	}
+	err := c.patch(ctx, obj, metadata)
 	// Not found: it is gone. Invalid: its uid is another, or it no longer has
 	// owners; either way it is not ours any more.
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {

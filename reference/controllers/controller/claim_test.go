@@ -71,3 +71,31 @@ func TestClaimerAsksWhetherTheOwnerStillIs(t *testing.T) {
 		t.Errorf("claimed %d, error %v", len(owned), err)
 	}
 }
+
+// A finalizer comes with adoption and goes with release.
+func TestClaimerKeepsAFinalizer(t *testing.T) {
+	owner := &corev1.ReplicationController{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "me"}}
+	patches := map[string]string{}
+	claimer := Claimer[*corev1.Pod]{
+		Owner: owner, Kind: corev1.SchemeGroupVersion.WithKind("ReplicationController"), Finalizer: "example.com/f",
+		Selector: labels.SelectorFromSet(labels.Set{"app": "web"}),
+		Live:     func(context.Context) (metav1.Object, error) { return owner, nil },
+		Patch: func(_ context.Context, name string, patch []byte) error {
+			patches[name] = string(patch)
+			return nil
+		},
+	}
+	orphan := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "orphan", UID: "1", Labels: map[string]string{"app": "web"}}}
+	lost := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "lost", UID: "2", OwnerReferences: []metav1.OwnerReference{{UID: "me", Controller: ptr.To(true)}}}}
+	if _, err := claimer.Claim(t.Context(), []*corev1.Pod{orphan, lost}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"orphan": `{"metadata":{"finalizers":["example.com/f"],"ownerReferences":[{"apiVersion":"v1","kind":"ReplicationController","name":"web","uid":"me","controller":true,"blockOwnerDeletion":true}],"uid":"1"}}`,
+		"lost":   `{"metadata":{"$deleteFromPrimitiveList/finalizers":["example.com/f"],"ownerReferences":[{"$patch":"delete","uid":"me"}],"uid":"2"}}`,
+	} {
+		if patches[name] != want {
+			t.Errorf("%s: %s\nwant %s", name, patches[name], want)
+		}
+	}
+}

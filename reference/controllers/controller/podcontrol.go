@@ -32,10 +32,16 @@ type Pods struct {
 // Create makes a pod from the template, named after the owner with five random
 // characters, and controlled by it.
 func (p Pods) Create(ctx context.Context, owner runtime.Object, ref *metav1.OwnerReference, namespace string, template *corev1.PodTemplateSpec) (*corev1.Pod, error) {
-	pod, err := p.Client.CoreV1().Pods(namespace).Create(ctx, FromTemplate(ref, namespace, template), metav1.CreateOptions{})
+	return p.CreatePod(ctx, owner, FromTemplate(ref, namespace, template))
+}
+
+// CreatePod makes the pod. That there is one of its name already is reported without an event: the caller has
+// chosen the name, and knows why.
+func (p Pods) CreatePod(ctx context.Context, owner runtime.Object, pod *corev1.Pod) (*corev1.Pod, error) {
+	pod, err := p.Client.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if err != nil {
 		// Where the namespace is going away there is nobody left to read it.
-		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) && !apierrors.IsAlreadyExists(err) {
 			p.Events.Eventf(owner, corev1.EventTypeWarning, FailedCreate, "Error creating: %v", err)
 		}
 		return nil, err
