@@ -62,7 +62,7 @@ func animate(ctx context.Context, client kubernetes.Interface) {
 		}
 		for event := range pods.ResultChan() {
 			pod, ok := event.Object.(*corev1.Pod)
-			if !ok || event.Type == watch.Deleted || pod.Status.Phase == corev1.PodRunning || pod.DeletionTimestamp != nil {
+			if !ok || event.Type == watch.Deleted || pod.Status.Phase != corev1.PodPending || pod.DeletionTimestamp != nil {
 				continue
 			}
 			pod.Status.Phase = corev1.PodRunning

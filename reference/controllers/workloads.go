@@ -8,6 +8,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/daemonset"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
 	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
+	"github.com/etalon-dev/etalon/reference/controllers/job"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
 	"github.com/etalon-dev/etalon/reference/controllers/replication"
 	"github.com/etalon-dev/etalon/reference/controllers/statefulset"
@@ -40,6 +41,7 @@ var workloads = []registration{
 	{"daemonset-controller", 2, func(e *env) runner {
 		return daemonset.New(e.client, e.shared, e.events(daemonset.Name))
 	}},
+	{job.Name, 5, func(e *env) runner { return job.New(e.client, e.shared, e.events(job.Name)) }},
 }
 
 // workloadsRules is what they write.
@@ -64,4 +66,6 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("apps", "controllerrevisions", "create"),
 	allow("apps", "statefulsets/finalizers", "update"),
 	allow("apps", "statefulsets/status", "update"),
+	allow("batch", "jobs/status", "update"),
+	allow("batch", "jobs/finalizers", "update"),
 }
