@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/keyutil"
 
+	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
@@ -73,6 +74,10 @@ func Command() *cobra.Command {
 	flags.IntVar(&o.TerminatedPodGCThreshold, "terminated-pod-gc-threshold", podgc.DefaultThreshold,
 		"how many finished pods to keep (negative: all)")
 	o.HorizontalPodAutoscaler.AddFlags(flags)
+	flags.DurationVar(&o.AttachDetach.SyncPeriod, "attach-detach-reconcile-sync-period", attachdetach.DefaultSyncPeriod,
+		"how often a node with attached volumes is looked at although nothing has changed")
+	flags.BoolVar(&o.AttachDetach.NoForcedDetach, "disable-force-detach-on-timeout", false,
+		"never take volumes from nodes that are not healthy and do not unmount them, however long")
 	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", "", "address to serve /healthz and /metrics at, e.g. 127.0.0.1:10257 (nowhere if empty)")
 	return cmd
 }

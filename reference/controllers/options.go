@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/etalon-dev/etalon/reference/auth/serviceaccount"
+	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
@@ -53,6 +54,8 @@ type Options struct {
 	Provisioners map[string]persistentvolume.Provisioner
 	// HorizontalPodAutoscaler is what is the same for all autoscalers.
 	HorizontalPodAutoscaler horizontalpodautoscaler.Options
+	// AttachDetach says how volumes are attached and detached.
+	AttachDetach attachdetach.Options
 	// MetricsBindAddress is where /healthz and /metrics are served, HTTP; nowhere
 	// if empty.
 	MetricsBindAddress string

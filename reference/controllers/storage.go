@@ -3,6 +3,7 @@ package controllers
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/ephemeralvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
@@ -13,6 +14,9 @@ import (
 var storage = []registration{
 	{persistentvolume.Name, 5, func(e *env) runner {
 		return persistentvolume.New(e.client, e.shared, e.events(persistentvolume.Component), e.Provisioners)
+	}},
+	{attachdetach.Name, 10, func(e *env) runner {
+		return attachdetach.New(e.client, e.shared, e.events(attachdetach.Component), e.AttachDetach)
 	}},
 	{volumeexpand.Name, 1, func(e *env) runner { return volumeexpand.New(e.client, e.shared, e.events(volumeexpand.Component)) }},
 	{ephemeralvolume.Name, 5, func(e *env) runner {
@@ -29,4 +33,6 @@ var storageRules = []rbacv1.PolicyRule{
 	allow("", "persistentvolumes/status", "update"),
 	allow("", "persistentvolumeclaims", "create"),
 	allow("", "persistentvolumeclaims/status", "patch", "update"),
+	allow("", "nodes/status", "patch"),
+	allow("storage.k8s.io", "volumeattachments", "create", "delete"),
 }
