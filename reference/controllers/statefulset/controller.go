@@ -2,7 +2,6 @@ package statefulset
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -102,7 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	return c.advance(ctx, set, selector, pods)
 }
 
-// advance carries out the plan and writes the status that it was made from.
+// advance writes the status and carries out the plan, which is made from the same.
 func (c *Controller) advance(ctx context.Context, set *appsv1.StatefulSet, selector labels.Selector, pods []*corev1.Pod) (time.Duration, error) {
 	past, collisions, err := c.revisionsOf(ctx, set, selector)
 	if err != nil {
@@ -123,13 +122,16 @@ func (c *Controller) advance(ctx context.Context, set *appsv1.StatefulSet, selec
 		ordinal, _ := ordinalOf(set, pod.Name)
 		v.pods[ordinal] = pod
 	}
+	// The status comes first: what the first pods are made from must be known as
+	// the current revision, also to a controller that is started after a crash.
 	status, next := observe(v, collisions)
-	errs := []error{c.carryOut(ctx, set, plan(v), past)}
-	errs = append(errs, c.writeStatus(ctx, set, &status))
-	if set.DeletionTimestamp == nil && errors.Join(errs...) == nil {
-		errs = append(errs, c.forget(ctx, set, past, &status, pods))
+	if err := c.writeStatus(ctx, set, &status); err != nil {
+		return 0, err
 	}
-	return next, errors.Join(errs...)
+	if err := c.carryOut(ctx, set, plan(v), past); err != nil || set.DeletionTimestamp != nil {
+		return next, err
+	}
+	return next, c.forget(ctx, set, past, &status, pods)
 }
 
 // writeStatus writes the status if anything in it has changed.
