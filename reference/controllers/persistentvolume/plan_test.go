@@ -107,6 +107,7 @@ func TestPlanVolume(t *testing.T) {
 	}
 	failed := func(v *corev1.PersistentVolume) { v.Status.Phase = corev1.VolumeFailed }
 	finalizer := func(v *corev1.PersistentVolume) { v.Finalizers = []string{"kubernetes.io/pv-controller"} }
+	going := func(v *corev1.PersistentVolume) { v.DeletionTimestamp = &v.CreationTimestamp }
 	bound, gone := forClaim("c", "c-uid"), (*corev1.PersistentVolumeClaim)(nil)
 	block := newClaim("c", "x")
 	block.Spec.VolumeMode = nil
@@ -123,22 +124,23 @@ func TestPlanVolume(t *testing.T) {
 		claim  *corev1.PersistentVolumeClaim
 		want   want
 	}{
-		"free":                       {newVolume("a", "2Gi", "x"), gone, want{phase: "Available"}},
-		"meant for a claim":          {newVolume("a", "2Gi", "x", forClaim("c", "")), gone, want{phase: "Available"}},
-		"bound":                      {newVolume("a", "2Gi", "x", bound), newClaim("c", "x", wanting("a")), want{phase: "Bound"}},
-		"half bound":                 {newVolume("a", "2Gi", "x", bound, ours), newClaim("c", "x"), want{}},
-		"cannot be bound":            {newVolume("a", "2Gi", "x", bound), block, want{reason: "VolumeMismatch"}},
-		"claim took another":         {newVolume("a", "2Gi", "x", bound, ours), newClaim("c", "x", wanting("b")), want{phase: "Available", unbind: true}},
-		"made, claim took another":   {newVolume("a", "2Gi", "x", bound, ours, policy("Delete"), madeBy("example.com/disks")), newClaim("c", "x", wanting("b")), want{phase: "Released"}},
-		"kept":                       {newVolume("a", "2Gi", "x", bound), gone, want{phase: "Released"}},
-		"to be deleted by us":        {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/host-path")), gone, want{phase: "Released", delete: "kubernetes.io/host-path"}},
-		"to be deleted by others":    {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("example.com/disks")), gone, want{phase: "Released"}},
-		"to be deleted by nobody":    {newVolume("a", "2Gi", "x", bound, policy("Delete")), gone, want{phase: "Failed", reason: "VolumeFailedDelete"}},
-		"to be deleted by the past":  {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/gce-pd")), gone, want{phase: "Failed", reason: "VolumeFailedDelete"}},
-		"deletion failed, try again": {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/host-path"), failed), gone, want{delete: "kubernetes.io/host-path"}},
-		"to be recycled":             {newVolume("a", "2Gi", "x", bound, policy("Recycle")), gone, want{phase: "Failed", reason: "VolumeFailedRecycle"}},
-		"unknown policy":             {newVolume("a", "2Gi", "x", bound, policy("Burn")), gone, want{phase: "Failed", reason: "VolumeUnknownReclaimPolicy"}},
-		"policy changed to keep it":  {newVolume("a", "2Gi", "x", bound, finalizer), newClaim("c", "x", wanting("a")), want{phase: "Bound", letGo: true}},
+		"free":                        {newVolume("a", "2Gi", "x"), gone, want{phase: "Available"}},
+		"meant for a claim":           {newVolume("a", "2Gi", "x", forClaim("c", "")), gone, want{phase: "Available"}},
+		"bound":                       {newVolume("a", "2Gi", "x", bound), newClaim("c", "x", wanting("a")), want{phase: "Bound"}},
+		"half bound":                  {newVolume("a", "2Gi", "x", bound, ours), newClaim("c", "x"), want{}},
+		"cannot be bound":             {newVolume("a", "2Gi", "x", bound), block, want{reason: "VolumeMismatch"}},
+		"claim took another":          {newVolume("a", "2Gi", "x", bound, ours), newClaim("c", "x", wanting("b")), want{phase: "Available", unbind: true}},
+		"made, claim took another":    {newVolume("a", "2Gi", "x", bound, ours, policy("Delete"), madeBy("example.com/disks")), newClaim("c", "x", wanting("b")), want{phase: "Released"}},
+		"deleted before it was taken": {newVolume("a", "2Gi", "x", bound, ours, policy("Delete"), madeBy("kubernetes.io/host-path"), going), newClaim("c", "x"), want{phase: "Released", delete: "kubernetes.io/host-path"}},
+		"kept":                        {newVolume("a", "2Gi", "x", bound), gone, want{phase: "Released"}},
+		"to be deleted by us":         {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/host-path")), gone, want{phase: "Released", delete: "kubernetes.io/host-path"}},
+		"to be deleted by others":     {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("example.com/disks")), gone, want{phase: "Released"}},
+		"to be deleted by nobody":     {newVolume("a", "2Gi", "x", bound, policy("Delete")), gone, want{phase: "Failed", reason: "VolumeFailedDelete"}},
+		"to be deleted by the past":   {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/gce-pd")), gone, want{phase: "Failed", reason: "VolumeFailedDelete"}},
+		"deletion failed, try again":  {newVolume("a", "2Gi", "x", bound, policy("Delete"), madeBy("kubernetes.io/host-path"), failed), gone, want{delete: "kubernetes.io/host-path"}},
+		"to be recycled":              {newVolume("a", "2Gi", "x", bound, policy("Recycle")), gone, want{phase: "Failed", reason: "VolumeFailedRecycle"}},
+		"unknown policy":              {newVolume("a", "2Gi", "x", bound, policy("Burn")), gone, want{phase: "Failed", reason: "VolumeUnknownReclaimPolicy"}},
+		"policy changed to keep it":   {newVolume("a", "2Gi", "x", bound, finalizer), newClaim("c", "x", wanting("a")), want{phase: "Bound", letGo: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := planVolume(test.volume, test.claim, isOurs)

@@ -47,6 +47,9 @@ func planBinding(volume *corev1.PersistentVolume, claim *corev1.PersistentVolume
 		return release(volume, builtIn)
 	case claim.Spec.VolumeName == volume.Name:
 		return volumePlan{phase: corev1.VolumeBound}
+	case claim.Spec.VolumeName == "" && volume.DeletionTimestamp != nil:
+		// It goes before its claim took it, which gets another.
+		return release(volume, builtIn)
 	case claim.Spec.VolumeName == "":
 		if !ours && volumehelpers.CheckVolumeModeMismatches(&claim.Spec, &volume.Spec) {
 			return volumePlan{mismatch: warning(VolumeMismatch,

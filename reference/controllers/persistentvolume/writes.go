@@ -14,12 +14,18 @@ import (
 
 // Every write names the version that it was decided from, so that of two writers one loses and looks again.
 
+// wrote notes a write on behalf of key. The volume itself is not looked at either before the cache shows it.
+func (c *Controller) wrote(key types.NamespacedName, volume *corev1.PersistentVolume) {
+	c.volumeWrites.Wrote(key, volume)
+	c.volumeWrites.Wrote(controller.Key(volume), volume)
+}
+
 func (c *Controller) updateVolume(ctx context.Context, key types.NamespacedName, volume *corev1.PersistentVolume) (*corev1.PersistentVolume, error) {
 	updated, err := c.client.CoreV1().PersistentVolumes().Update(ctx, volume, metav1.UpdateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("updating volume %s: %w", volume.Name, err)
 	}
-	c.volumeWrites.Wrote(key, updated)
+	c.wrote(key, updated)
 	return updated, nil
 }
 
@@ -32,7 +38,7 @@ func (c *Controller) setVolumePhase(ctx context.Context, key types.NamespacedNam
 	if err != nil {
 		return nil, false, fmt.Errorf("making volume %s %s: %w", volume.Name, phase, err)
 	}
-	c.volumeWrites.Wrote(key, updated)
+	c.wrote(key, updated)
 	return updated, true, nil
 }
 
