@@ -15,4 +15,5 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/replication"
 	_ "github.com/etalon-dev/etalon/conformance/scheduling"
 	_ "github.com/etalon-dev/etalon/conformance/services"
+	_ "github.com/etalon-dev/etalon/conformance/statefulsets"
 )
