@@ -77,9 +77,9 @@ var _ = Describe("identity", func() {
 		stranger := Idle()
 		stranger.Name, stranger.Labels = "web-0", map[string]string{"app": "stranger"}
 		f.Create(ctx, stranger)
+		pods.MustReach(ctx, "the stranger is there", Exactly(1, Is(stranger)))
 		set := StatefulSet("web", 1, Idle())
 		f.Create(ctx, set)
-		f.WaitEvent(ctx, set, "FailedCreate")
 		pods.MustNever(ctx, "the stranger is taken, changed or removed", func(now []*corev1.Pod) bool {
 			return len(now) != 1 || now[0].UID != stranger.UID || len(now[0].OwnerReferences) > 0 || now[0].DeletionTimestamp != nil
 		}, Quiet)

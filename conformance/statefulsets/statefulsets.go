@@ -30,7 +30,7 @@ func told(name string, replicas int32) *appsv1.StatefulSet {
 
 // claims adds a template of claims that nobody provides for, and whose volume every pod mounts.
 func claims(set *appsv1.StatefulSet, name string) *appsv1.StatefulSet {
-	class := "conformance.etalon.dev/none"
+	class := "none.conformance.etalon.dev"
 	set.Spec.VolumeClaimTemplates = append(set.Spec.VolumeClaimTemplates, corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kept": "yes"}},
 		Spec: corev1.PersistentVolumeClaimSpec{
