@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -24,6 +25,23 @@ var _ = Describe("background deletion", func() {
 		MustBeMissing(f.TryGet(ctx, web.DeepCopy()))
 		sets.MustReach(ctx, "the ReplicaSet is gone", func(now []*appsv1.ReplicaSet) bool { return len(now) == 0 })
 		pods.MustReach(ctx, "the pods are gone", func(now []*corev1.Pod) bool { return len(now) == 0 })
+	})
+
+	f.It("garbagecollection/older-kinds-orphan-by-default", func(ctx SpecContext) {
+		pods := f.WatchPods(ctx, "app in (old,once)")
+		rc := Controller("old", 1, Idle())
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "once"}}, Spec: Idle().Spec,
+		}}}
+		job.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
+		f.Create(ctx, rc, job)
+		pods.MustReach(ctx, "each has its pod", Exactly(2, Active))
+		f.Delete(ctx, rc)
+		f.Delete(ctx, job)
+		f.WaitGone(ctx, rc)
+		f.WaitGone(ctx, job)
+		pods.MustReach(ctx, "the pods are orphans", Exactly(2, func(p *corev1.Pod) bool { return Active(p) && len(p.OwnerReferences) == 0 }))
+		pods.MustNever(ctx, "an orphan is removed", func(now []*corev1.Pod) bool { return len(Where(now, Active)) != 2 }, Quiet)
 	})
 
 	f.It("garbagecollection/background-waits-for-the-owner", func(ctx SpecContext) {

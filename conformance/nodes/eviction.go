@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	. "github.com/etalon-dev/etalon/conformance/framework"
@@ -156,5 +157,38 @@ var _ = Describe("what replaces evicted pods", func() {
 			ending := Where(now, func(p *corev1.Pod) bool { return p.Spec.NodeName == first.Name && p.DeletionTimestamp != nil })
 			return len(ending) == 2 && len(Where(now, func(p *corev1.Pod) bool { return p.Spec.NodeName == second.Name && Ready(p) })) == 2
 		})
+	})
+
+	f.It("nodes/statefulset-waits-for-certainty", func(ctx SpecContext) {
+		first, second, place := failing(ctx)
+		pods := f.WatchPods(ctx, "")
+		template := Pod("db", "sleep", "1h")
+		place(template)
+		f.Create(ctx, StatefulSet("db", 1, template))
+		old := pods.MustReach(ctx, "the pod is ready on the first node", Exactly(1, Ready))[0]
+		join(ctx, second)
+		first.Say(ctx, corev1.NodeReady, corev1.ConditionFalse)
+		first.Silence()
+		pods.MustReach(ctx, "the pod is evicted", going("db-0"))
+		pods.MustNever(ctx, "it is replaced or removed", func(now []*corev1.Pod) bool { return len(Where(now, Is(old))) != 1 || len(now) != 1 }, Quiet)
+		f.Delete(ctx, old, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
+		pods.MustReach(ctx, "a pod of the same name is ready on the second node", Exactly(1, func(p *corev1.Pod) bool {
+			return p.Name == old.Name && p.UID != old.UID && p.Spec.NodeName == second.Name && Ready(p)
+		}))
+	})
+
+	f.It("nodes/daemonset-pods-stay", func(ctx SpecContext) {
+		node := f.StandInNode(ctx, nil)
+		pods := f.WatchPods(ctx, "")
+		template := Pod("agent", "sleep", "1h")
+		node.Take(&template.Spec)
+		f.Create(ctx, DaemonSet("agent", template))
+		pods.MustReach(ctx, "its pod is ready", Exactly(1, Ready))
+		node.Say(ctx, corev1.NodeReady, corev1.ConditionFalse)
+		untilTainted(ctx, f, node, notReady, SettleTimeout)
+		pods.MustNever(ctx, "its pod is evicted", func(now []*corev1.Pod) bool { return len(Where(now, Active)) != 1 }, Quiet)
+		node.Silence()
+		untilTainted(ctx, f, node, unreachable, silence)
+		pods.MustNever(ctx, "its pod is evicted", func(now []*corev1.Pod) bool { return len(Where(now, Active)) != 1 }, Quiet)
 	})
 })
