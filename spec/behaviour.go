@@ -71,9 +71,19 @@ var (
 // StandInNodes is the need of a cluster in which a Node object without a machine is left alone.
 const StandInNodes = "stand-in-nodes"
 
-// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, or StandInNodes.
+// PodMetrics is the need that the API of resource metrics has some of pods.
+const PodMetrics = "pod-metrics"
+
+// FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
+const FreeGroup = "free-group:"
+
+// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, or
+// FreeGroup and a group.
 func KnownNeed(need string) bool {
-	if need == StandInNodes {
+	if group, found := strings.CutPrefix(need, FreeGroup); found {
+		return strings.Contains(group, ".")
+	}
+	if need == StandInNodes || need == PodMetrics {
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

@@ -20,6 +20,12 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.StandInNodes {
 			f.skipWithoutStandIns(ctx)
 		}
+		if need == spec.PodMetrics {
+			f.skipWithoutPodMetrics(ctx)
+		}
+		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
+			f.skipUnlessFree(ctx, group)
+		}
 		if count, isNodes := strings.CutPrefix(need, "nodes:"); isNodes {
 			wanted, err := strconv.Atoi(count)
 			f.must(err, "read the need %q", need)
