@@ -5,6 +5,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/admission"
 	_ "github.com/etalon-dev/etalon/conformance/api"
 	_ "github.com/etalon-dev/etalon/conformance/authorization"
+	_ "github.com/etalon-dev/etalon/conformance/autoscaling"
 	_ "github.com/etalon-dev/etalon/conformance/configuration"
 	_ "github.com/etalon-dev/etalon/conformance/deployments"
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"
