@@ -22,46 +22,42 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
 
-const (
-	// Name is the controller's name in events and logs.
-	Name = "node-controller"
-	// DefaultGrace is how long a node may be silent before it is Unknown.
-	DefaultGrace = 50 * time.Second
-	// startupAllowance is what a node that has never reported gets on top.
-	startupAllowance = 10 * time.Second
-)
+// Name is the controller's name in events and logs.
+const Name = "node-controller"
 
 // Controller judges nodes. Its keys are nodes.
 type Controller struct {
-	client kubernetes.Interface
-	nodes  corelisters.NodeLister
-	leases coordinationlisters.LeaseLister
-	onNode func(node string) []*corev1.Pod
-	grace  time.Duration
-	events record.EventRecorder
-	queue  *controller.Queue
-	synced []cache.InformerSynced
-	now    func() time.Time
+	client  kubernetes.Interface
+	options Options
+	nodes   corelisters.NodeLister
+	leases  coordinationlisters.LeaseLister
+	onNode  func(node string) []*corev1.Pod
+	events  record.EventRecorder
+	queue   *controller.Queue
+	synced  []cache.InformerSynced
+	now     func() time.Time
 
 	mu     sync.Mutex
 	health map[string]*health
 	pace   *pace
+	zones  *zones
 }
 
-// New returns the controller. A node may be silent for grace.
-func New(client kubernetes.Interface, shared informers.SharedInformerFactory, events record.EventRecorder, grace time.Duration) *Controller {
+// New returns the controller.
+func New(client kubernetes.Interface, shared informers.SharedInformerFactory, events record.EventRecorder, options Options) *Controller {
 	nodes, leases := shared.Core().V1().Nodes(), shared.Coordination().V1().Leases()
 	c := &Controller{
-		client: client,
-		nodes:  nodes.Lister(),
-		leases: leases.Lister(),
-		onNode: controller.PodsByNode(shared.Core().V1().Pods().Informer()),
-		grace:  grace,
-		events: events,
-		queue:  controller.NewQueue(Name),
-		now:    time.Now,
-		health: map[string]*health{},
-		pace:   newPace(),
+		client:  client,
+		options: options,
+		nodes:   nodes.Lister(),
+		leases:  leases.Lister(),
+		onNode:  controller.PodsByNode(shared.Core().V1().Pods().Informer()),
+		events:  events,
+		queue:   controller.NewQueue(Name),
+		now:     time.Now,
+		health:  map[string]*health{},
+		pace:    newPace(options.Period),
+		zones:   newZones(options),
 	}
 	c.synced = []cache.InformerSynced{
 		shared.Core().V1().Pods().Informer().HasSynced,
@@ -80,11 +76,19 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 	c.queue.Run(ctx, workers, c.Reconcile, c.synced...)
 }
 
-// nodeChanged queues the node, and all the others if it has become ready or
-// ceased to be, since that may change how fast they are tainted.
+// nodeChanged queues the node, and all the others if it changes how fast they are
+// tainted.
 func (c *Controller) nodeChanged(before, now *corev1.Node) {
 	c.queue.Add(controller.Key(controller.Either(before, now)))
-	if before != nil && now != nil && readiness(before) == readiness(now) {
+	c.mu.Lock()
+	var changed bool
+	if now == nil {
+		changed = c.zones.drop(before.Name)
+	} else {
+		changed = c.zones.set(now)
+	}
+	c.mu.Unlock()
+	if !changed {
 		return
 	}
 	all, err := c.nodes.List(labels.Everything())
@@ -112,9 +116,9 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	silence := c.watchOver(node, lease)
-	patience := c.grace
+	patience := c.options.Grace
 	if condition(node, corev1.NodeReady) == nil {
-		patience += startupAllowance
+		patience = c.options.StartupGrace
 	}
 	next := patience - silence
 	if next <= 0 {
@@ -125,7 +129,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	markErr := c.seeToPods(ctx, node)
 	wait, err := c.taint(ctx, node)
-	if err := errors.Join(markErr, err); err != nil {
+	if err := errors.Join(markErr, err, c.label(ctx, node)); err != nil {
 		return 0, err
 	}
 	if wait > 0 && (next == 0 || wait < next) {
@@ -165,7 +169,7 @@ func (c *Controller) drop(name string) {
 func (c *Controller) seeToPods(ctx context.Context, node *corev1.Node) error {
 	c.mu.Lock()
 	h := c.health[node.Name]
-	ceased := h.turn(node)
+	ceased := h.turn(node, c.now())
 	unmarked := h.unmarked
 	c.mu.Unlock()
 	if ceased {

@@ -28,7 +28,7 @@ func TestSilentNode(t *testing.T) {
 	client := fake.NewClientset(node, newNode("node-2", corev1.ConditionTrue), pod, elsewhere)
 	shared := informers.NewSharedInformerFactory(client, 0)
 	recorder, events := controllertest.Recorder()
-	c := New(client, shared, recorder, 50*time.Second)
+	c := New(client, shared, recorder, Default())
 	now := t0
 	c.now = func() time.Time { return now }
 	controllertest.Start(t, shared)
@@ -54,14 +54,21 @@ func TestSilentNode(t *testing.T) {
 		t.Errorf("conditions %+v", got.Status.Conditions)
 	}
 	if !has(got.Spec.Taints, corev1.TaintNodeUnreachable, corev1.TaintEffectNoSchedule) ||
-		!has(got.Spec.Taints, corev1.TaintNodeUnreachable, corev1.TaintEffectNoExecute) {
-		t.Errorf("taints %+v", got.Spec.Taints)
+		has(got.Spec.Taints, corev1.TaintNodeUnreachable, corev1.TaintEffectNoExecute) {
+		t.Errorf("taints %+v; want only new pods kept away at first", got.Spec.Taints)
 	}
 	for name, want := range map[string]corev1.ConditionStatus{"web": corev1.ConditionFalse, "other": corev1.ConditionTrue} {
 		pod, err := client.CoreV1().Pods("default").Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil || pod.Status.Conditions[0].Status != want {
 			t.Errorf("pod %s: %+v, error %v; want Ready %s", name, pod.Status.Conditions, err, want)
 		}
+	}
+	if evict, wait := c.eviction(got); evict != "" || wait != 5*time.Second {
+		t.Errorf("evicts %q, asks again in %s; want to know first how the others fare", evict, wait)
+	}
+	now = now.Add(5 * time.Second)
+	if evict, _ := c.eviction(got); evict != corev1.TaintNodeUnreachable {
+		t.Errorf("evicts %q after 5 s", evict)
 	}
 	want := []string{
 		"Normal RegisteredNode Node node-1 event: Registered Node node-1 in Controller",

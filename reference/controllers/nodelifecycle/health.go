@@ -14,6 +14,7 @@ type health struct {
 	renewed   time.Time // the Lease's renew time then
 	heartbeat time.Time // the Ready condition's heartbeat then
 	ready     corev1.ConditionStatus
+	sick      time.Time // since when the node is not ready, as far as is known; zero if it is
 	// unmarked says that the node has become not ready and its pods have not been
 	// marked yet.
 	unmarked bool
@@ -39,14 +40,17 @@ func (h *health) observe(node *corev1.Node, lease *coordinationv1.Lease, now tim
 // turn notes whether the node is ready now, and reports whether it has ceased to
 // be. A node that is Unknown at first sight counts as having ceased: nobody may
 // have seen to its pods.
-func (h *health) turn(node *corev1.Node) (ceased bool) {
+func (h *health) turn(node *corev1.Node, at time.Time) (ceased bool) {
 	now := readiness(node)
 	ceased = h.ready == corev1.ConditionTrue && now != corev1.ConditionTrue
 	if ceased || h.ready == "" && now == corev1.ConditionUnknown {
 		h.unmarked = true
 	}
-	if now == corev1.ConditionTrue {
-		h.unmarked = false
+	switch {
+	case now == corev1.ConditionTrue:
+		h.unmarked, h.sick = false, time.Time{}
+	case h.sick.IsZero():
+		h.sick = at
 	}
 	h.ready = now
 	return ceased

@@ -2,21 +2,21 @@ package nodelifecycle
 
 import "time"
 
-// recheck is when to ask again where nothing may be evicted for now.
-const recheck = 5 * time.Second
-
 // pace spaces the evictions of each zone. It is not safe for concurrent use.
 type pace struct {
-	last map[string]time.Time // the last turn of each zone
+	recheck time.Duration        // when to ask again where nothing may be evicted for now
+	last    map[string]time.Time // the last turn of each zone
 }
 
-func newPace() *pace { return &pace{last: map[string]time.Time{}} }
+func newPace(recheck time.Duration) *pace {
+	return &pace{recheck: recheck, last: map[string]time.Time{}}
+}
 
 // turn takes the zone's next turn if it has come, and otherwise returns how long
 // it still is until then. The first turn of a zone comes at once.
 func (p *pace) turn(zone string, perSecond float64, now time.Time) time.Duration {
 	if perSecond <= 0 {
-		return recheck
+		return p.recheck
 	}
 	interval := time.Duration(float64(time.Second) / perSecond)
 	if last, ok := p.last[zone]; ok {

@@ -134,17 +134,24 @@ func TestZones(t *testing.T) {
 		}
 		return all
 	}
+	survey := func(nodes []*corev1.Node) *zones {
+		z := newZones(Default())
+		for _, node := range nodes {
+			z.set(node)
+		}
+		return z
+	}
 	for name, test := range map[string]struct {
 		nodes []*corev1.Node
 		rate  float64
 	}{
-		"all well":                     {nodes(3, 0), normalRate},
-		"one of two is down":           {nodes(1, 1), normalRate},
+		"all well":                     {nodes(3, 0), 0.1},
+		"one of two is down":           {nodes(1, 1), 0.1},
 		"the only one is down":         {nodes(0, 1), 0},
 		"all are down":                 {nodes(0, 5), 0},
 		"most of a small zone is down": {nodes(2, 8), 0},
-		"most of a large zone is down": {nodes(20, 40), partialRate},
-		"half of a zone is down":       {nodes(5, 5), normalRate},
+		"most of a large zone is down": {nodes(20, 40), 0.01},
+		"half of a zone is down":       {nodes(5, 5), 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := survey(test.nodes).rate("/"); got != test.rate {
@@ -157,13 +164,13 @@ func TestZones(t *testing.T) {
 	for _, node := range mixed {
 		node.Labels = map[string]string{corev1.LabelTopologyZone: "dead"}
 	}
-	if got := survey(append(mixed, nodes(3, 0)...)).rate("/dead"); got != normalRate {
-		t.Errorf("rate of a dead zone beside a live one %g, want %g", got, normalRate)
+	if got := survey(append(mixed, nodes(3, 0)...)).rate("/dead"); got != 0.1 {
+		t.Errorf("rate of a dead zone beside a live one %g, want %g", got, 0.1)
 	}
 }
 
 func TestPace(t *testing.T) {
-	p := newPace()
+	p := newPace(time.Second)
 	if wait := p.turn("a", 0.1, t0); wait != 0 {
 		t.Errorf("the first turn is in %s", wait)
 	}

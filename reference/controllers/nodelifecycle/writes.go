@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
@@ -28,6 +27,9 @@ func (c *Controller) silence(ctx context.Context, node *corev1.Node) (*corev1.No
 	if err != nil {
 		return nil, fmt.Errorf("updating the status of silent node %s: %w", node.Name, err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.zones.set(updated) // before the informer does: it may have been the last one of its zone
 	return updated, nil
 }
 
@@ -59,21 +61,7 @@ func (c *Controller) markNotReady(ctx context.Context, node string) error {
 // evict are given at the zone's pace; if it is not the node's turn yet, the
 // result says when to try again.
 func (c *Controller) taint(ctx context.Context, node *corev1.Node) (time.Duration, error) {
-	nodes, err := c.nodes.List(labels.Everything())
-	if err != nil {
-		return 0, err
-	}
-	zones := survey(nodes)
-	evict, wait := noExecute(node), time.Duration(0)
-	switch {
-	case evict == "":
-	case zones.allDown():
-		evict = ""
-	case !has(node.Spec.Taints, evict, corev1.TaintEffectNoExecute) && !evicting(node):
-		if wait = c.turn(zone(node), zones.rate(zone(node))); wait > 0 {
-			evict = ""
-		}
-	}
+	evict, wait := c.eviction(node)
 	want := taints(node, noSchedule(node), evict, c.now())
 	if sameTaints(want, node.Spec.Taints) {
 		return wait, nil
@@ -91,7 +79,9 @@ func (c *Controller) taint(ctx context.Context, node *corev1.Node) (time.Duratio
 		return 0, nil
 	}
 	if err != nil {
-		c.giveBack(zone(node))
+		if evict != "" && !evicting(node) {
+			c.giveBack(zone(node))
+		}
 		return 0, fmt.Errorf("tainting node %s: %w", node.Name, err)
 	}
 	return wait, nil
@@ -104,14 +94,50 @@ func evicting(node *corev1.Node) bool {
 		has(node.Spec.Taints, corev1.TaintNodeUnreachable, corev1.TaintEffectNoExecute)
 }
 
-func (c *Controller) turn(zone string, rate float64) time.Duration {
+// eviction returns the key of the NoExecute taint to give the node now; none, and
+// when to ask again, if its zone's turn has not come.
+func (c *Controller) eviction(node *corev1.Node) (evict string, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pace.turn(zone, rate, c.now())
+	evict = noExecute(node)
+	switch {
+	case evict == "", evicting(node) && !c.zones.allDown():
+		return evict, 0
+	case c.zones.allDown():
+		return "", 0 // a change of that is told to every node
+	}
+	// Nodes that fail for the same reason do not fail in the same moment: a first
+	// one is not evicted before it is known what becomes of the others.
+	if h := c.health[node.Name]; h != nil {
+		if wait = h.sick.Add(c.options.Period).Sub(c.now()); wait > 0 {
+			return "", wait
+		}
+	}
+	if wait = c.pace.turn(zone(node), c.zones.rate(zone(node)), c.now()); wait > 0 {
+		return "", wait
+	}
+	return evict, 0
 }
 
 func (c *Controller) giveBack(zone string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pace.giveBack(zone)
+}
+
+// label gives the node the labels that it should have besides.
+func (c *Controller) label(ctx context.Context, node *corev1.Node) error {
+	missing := missingAliases(node)
+	if len(missing) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": missing}})
+	if err != nil {
+		return err
+	}
+	_, err = c.client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("labelling node %s: %w", node.Name, err)
+	}
+	return nil
 }

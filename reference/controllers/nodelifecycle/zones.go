@@ -1,20 +1,9 @@
 package nodelifecycle
 
 import (
-	corev1 "k8s.io/api/core/v1"
-)
+	"maps"
 
-// Rates at which nodes are tainted NoExecute, in nodes a second, so that a fault
-// of the control plane's own network does not empty the cluster.
-const (
-	normalRate = 0.1
-	// partialRate is for a large zone of which a good part is not ready; in a
-	// small one nothing is evicted then.
-	partialRate = 0.01
-	largeZone   = 50
-	// unhealthyShare is the part of a zone's nodes from which it counts as partly
-	// disrupted, if there are more than two of them.
-	unhealthyShare = 0.55
+	corev1 "k8s.io/api/core/v1"
 )
 
 // zoneState is how a zone of nodes fares as a whole.
@@ -31,39 +20,83 @@ func zone(node *corev1.Node) string {
 	return node.Labels[corev1.LabelTopologyRegion] + "/" + node.Labels[corev1.LabelTopologyZone]
 }
 
-// zones is the state and the number of nodes of each zone.
+// zones counts the nodes of each zone, and those of them that are not ready. It
+// is told of every change, so that nobody has to look all nodes through. It is
+// not safe for concurrent use.
 type zones struct {
-	state map[string]zoneState
-	size  map[string]int
+	Options
+	nodes map[string]member
+	count map[string]tally
 }
 
-func survey(nodes []*corev1.Node) zones {
-	z := zones{state: map[string]zoneState{}, size: map[string]int{}}
-	notReady := map[string]int{}
-	for _, node := range nodes {
-		z.size[zone(node)]++
-		if readiness(node) != corev1.ConditionTrue {
-			notReady[zone(node)]++
-		}
+// member is what is known of a node.
+type member struct {
+	zone string
+	sick bool
+}
+
+type tally struct{ all, sick int }
+
+func newZones(o Options) *zones {
+	return &zones{Options: o, nodes: map[string]member{}, count: map[string]tally{}}
+}
+
+// set notes how the node fares now, and reports whether that changes the pace at
+// which nodes of any zone are evicted.
+func (z *zones) set(node *corev1.Node) bool {
+	now := member{zone: zone(node), sick: readiness(node) != corev1.ConditionTrue}
+	if before, known := z.nodes[node.Name]; known && before == now {
+		return false
 	}
-	for name, size := range z.size {
-		switch sick := notReady[name]; {
-		case sick == size:
-			z.state[name] = zoneFull
-		case sick > 2 && float64(sick) >= unhealthyShare*float64(size):
-			z.state[name] = zonePartial
-		default:
-			z.state[name] = zoneNormal
-		}
+	return z.change(func() {
+		z.forget(node.Name)
+		z.nodes[node.Name] = now
+		z.add(now, 1)
+	})
+}
+
+// drop notes that the node is gone.
+func (z *zones) drop(name string) bool { return z.change(func() { z.forget(name) }) }
+
+func (z *zones) change(do func()) bool {
+	before := z.rates()
+	do()
+	return !maps.Equal(before, z.rates())
+}
+
+func (z *zones) forget(name string) {
+	if before, known := z.nodes[name]; known {
+		delete(z.nodes, name)
+		z.add(before, -1)
 	}
-	return z
+}
+
+func (z *zones) add(m member, n int) {
+	count := z.count[m.zone]
+	count.all += n
+	if m.sick {
+		count.sick += n
+	}
+	if z.count[m.zone] = count; count.all == 0 {
+		delete(z.count, m.zone)
+	}
+}
+
+func (z *zones) state(name string) zoneState {
+	switch count := z.count[name]; {
+	case count.sick == count.all:
+		return zoneFull
+	case count.sick > 2 && float64(count.sick) >= z.UnhealthyShare*float64(count.all):
+		return zonePartial
+	}
+	return zoneNormal
 }
 
 // allDown reports whether no node of any zone is ready. That is taken for a fault
 // on this side, and nothing is evicted.
-func (z zones) allDown() bool {
-	for _, state := range z.state {
-		if state != zoneFull {
+func (z *zones) allDown() bool {
+	for name := range z.count {
+		if z.state(name) != zoneFull {
 			return false
 		}
 	}
@@ -71,14 +104,23 @@ func (z zones) allDown() bool {
 }
 
 // rate is how many nodes of the zone may be tainted NoExecute in a second.
-func (z zones) rate(name string) float64 {
+func (z *zones) rate(name string) float64 {
 	switch {
 	case z.allDown():
 		return 0
-	case z.state[name] != zonePartial:
-		return normalRate
-	case z.size[name] > largeZone:
-		return partialRate
+	case z.state(name) != zonePartial:
+		return z.EvictionRate
+	case z.count[name].all > z.LargeZone:
+		return z.SecondaryRate
 	}
 	return 0
+}
+
+// rates are those of all zones. There are few.
+func (z *zones) rates() map[string]float64 {
+	rates := make(map[string]float64, len(z.count))
+	for name := range z.count {
+		rates[name] = z.rate(name)
+	}
+	return rates
 }
