@@ -49,6 +49,8 @@ type Options struct {
 	NoFsync bool
 	// AuditPolicyFile makes the API server keep an audit log by this policy, in logs/audit.log. Optional.
 	AuditPolicyFile string
+	// ControllersArgs are given to `etalon controllers` besides its own, such as "--node-monitor-grace-period=10s".
+	ControllersArgs []string
 	// Port of the API server, on 127.0.0.1 and on the cluster's network. 0 means 6443, or the next free one.
 	Port int
 	// Without names Parts that are not started.

@@ -54,7 +54,7 @@ func (u *up) claim(o Options) error {
 			nodes = 1
 		}
 		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: nodes, EtcdServers: o.EtcdServers,
-			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
+			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, ControllersArgs: o.ControllersArgs, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
 	case err != nil:
 		return err
 	case (o.Nodes != 0 || o.NoNodes) && o.Nodes < c.Nodes:

@@ -64,9 +64,10 @@ func (c *Cluster) controlPlane() []spec.Process {
 			"--tls-cert-file", pki("registry.crt"), "--tls-private-key-file", pki("registry.key")),
 	}
 	if c.has("controllers") {
-		list = append(list, c.etalon("controllers", log("controllers"), "--kubeconfig", c.path("kubeconfigs", "controllers"), "--root-ca-file", pki("ca.crt"),
+		own := []string{"--kubeconfig", c.path("kubeconfigs", "controllers"), "--root-ca-file", pki("ca.crt"),
 			"--service-account-private-key-file", pki("sa.key"),
-			"--cluster-signing-cert-file", pki("ca.crt"), "--cluster-signing-key-file", pki("ca.key")))
+			"--cluster-signing-cert-file", pki("ca.crt"), "--cluster-signing-key-file", pki("ca.key")}
+		list = append(list, c.etalon("controllers", log("controllers"), append(own, c.ControllersArgs...)...))
 	}
 	if c.has("scheduler") {
 		list = append(list, c.etalon("scheduler", log("scheduler"), "--kubeconfig", c.path("kubeconfigs", "scheduler")))

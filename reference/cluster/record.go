@@ -32,7 +32,9 @@ type Cluster struct {
 	NoFsync      bool     `json:"noFsync,omitempty"`
 	Without      []string `json:"without,omitempty"`
 	// AuditPolicyFile is what the API server keeps an audit log by, if any.
-	AuditPolicyFile string    `json:"auditPolicyFile,omitempty"`
+	AuditPolicyFile string `json:"auditPolicyFile,omitempty"`
+	// ControllersArgs are those that the controllers were given besides their own.
+	ControllersArgs []string  `json:"controllersArgs,omitempty"`
 	Created         time.Time `json:"created"`
 	DataDir         string    `json:"dataDir"`
 	// Made are the directories that were made to hold the data directory, and that itself, from the top.

@@ -65,6 +65,16 @@ func TestPartsLeftOutAreNotStarted(t *testing.T) {
 	}
 }
 
+func TestControllersGetMoreArguments(t *testing.T) {
+	c := &Cluster{DataDir: "/d", ControllersArgs: []string{"--node-monitor-grace-period=10s", "--node-eviction-rate=1"}}
+	for _, p := range c.controlPlane() {
+		got := strings.Join(p.Args, " ")
+		if given := strings.HasSuffix(got, " --node-monitor-grace-period=10s --node-eviction-rate=1"); given != (p.Name == "controllers") {
+			t.Errorf("%s is given %s", p.Name, got)
+		}
+	}
+}
+
 func TestExternalEtcdTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 	arguments := func(c *Cluster) string { return strings.Join(c.controlPlane()[0].Args, " ") }
 	if got := arguments(&Cluster{DataDir: "/d"}); !strings.Contains(got, "--etcd-dir /d/etcd --fsync=true") {

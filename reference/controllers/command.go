@@ -13,7 +13,6 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
-	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
 
@@ -69,8 +68,8 @@ func Command() *cobra.Command {
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "work only while holding the Lease kube-system/"+leaseName)
 	flags.StringVar(&o.Identity, "leader-elect-identity", "",
 		"name in the Lease, of which only one process may live at a time; one that restarts under its old name need not wait (random if empty)")
-	flags.DurationVar(&o.NodeMonitorGracePeriod, "node-monitor-grace-period", nodelifecycle.DefaultGrace,
-		"how long a node may be silent before it is marked unreachable")
+	o.NodeLifecycle.AddFlags(flags)
+	o.NodeIPAM.AddFlags(flags)
 	flags.IntVar(&o.TerminatedPodGCThreshold, "terminated-pod-gc-threshold", podgc.DefaultThreshold,
 		"how many finished pods to keep (negative: all)")
 	o.HorizontalPodAutoscaler.AddFlags(flags)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
+	"github.com/etalon-dev/etalon/reference/controllers/nodeipam"
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
@@ -43,9 +43,10 @@ type Options struct {
 	// part if empty. A process that takes up the identity of one that has crashed
 	// need not wait for the Lease to run out; no two may live at once.
 	Identity string
-	// NodeMonitorGracePeriod is how long a node may be silent before it is
-	// Unknown; 50 s if zero.
-	NodeMonitorGracePeriod time.Duration
+	// NodeLifecycle says how patient to be with nodes.
+	NodeLifecycle nodelifecycle.Options
+	// NodeIPAM says what ranges of addresses to give to nodes; none if it is zero.
+	NodeIPAM nodeipam.Options
 	// TerminatedPodGCThreshold is how many finished pods are kept; 12500 if zero,
 	// all if negative.
 	TerminatedPodGCThreshold int
@@ -67,11 +68,11 @@ func (o *Options) complete() error {
 	if o.Config == nil {
 		return errors.New("no way to reach the API server was given")
 	}
-	if o.NodeMonitorGracePeriod == 0 {
-		o.NodeMonitorGracePeriod = nodelifecycle.DefaultGrace
+	if err := o.NodeLifecycle.Complete(); err != nil {
+		return err
 	}
-	if o.NodeMonitorGracePeriod < 0 {
-		return fmt.Errorf("the node monitor grace period must be positive, not %s", o.NodeMonitorGracePeriod)
+	if err := o.NodeIPAM.Check(); err != nil {
+		return err
 	}
 	switch {
 	case o.TerminatedPodGCThreshold == 0:

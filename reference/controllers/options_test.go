@@ -10,6 +10,7 @@ import (
 	"k8s.io/component-helpers/auth/rbac/validation"
 
 	"github.com/etalon-dev/etalon/reference/auth/rbac/bootstrap"
+	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 )
 
 func TestChoose(t *testing.T) {
@@ -49,7 +50,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no API server":       {Options{}, "no way to reach"},
 		"no root certificate": {Options{Config: reachable}, "needs a root certificate"},
 		"none needed":         {Options{Config: reachable, Controllers: []string{"*", "-" + rootCAName}}, ""},
-		"a negative time":     {Options{Config: reachable, RootCA: []byte("x"), NodeMonitorGracePeriod: -1}, "must be positive"},
+		"a negative time":     {Options{Config: reachable, RootCA: []byte("x"), NodeLifecycle: nodelifecycle.Options{Grace: -1}}, "must be positive"},
 		"all that it takes":   {Options{Config: reachable, RootCA: []byte("x")}, ""},
 	} {
 		err := test.options.complete()

@@ -64,7 +64,7 @@ func options(t *testing.T, cluster, service string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Cluster: c, Service: s}
+	o := Options{Allocate: true, Cluster: c, Service: s}
 	if err := o.Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package nodeipam
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // The size of a node's range unless something else is said.
@@ -18,6 +17,8 @@ const mostBits = 16
 
 // Options say what to give to nodes.
 type Options struct {
+	// Allocate says that nodes are given ranges at all.
+	Allocate bool
 	// Cluster are the networks of all pods: one, or one of each family.
 	Cluster []netip.Prefix
 	// Service are the networks of Services, of which no node gets a part.
@@ -28,6 +29,9 @@ type Options struct {
 
 // Check says what is wrong with the options.
 func (o Options) Check() error {
+	if !o.Allocate {
+		return nil
+	}
 	if len(o.Cluster) == 0 || len(o.Cluster) > 2 {
 		return fmt.Errorf("a cluster has a network for pods, or one of each family, not %d", len(o.Cluster))
 	}
@@ -56,20 +60,4 @@ func (o Options) mask(network netip.Prefix) int {
 		return o.MaskIPv6
 	}
 	return DefaultMaskIPv6
-}
-
-// ParseNetworks parses a list of networks that are separated by commas.
-func ParseNetworks(list string) ([]netip.Prefix, error) {
-	var networks []netip.Prefix
-	for item := range strings.SplitSeq(list, ",") {
-		if item = strings.TrimSpace(item); item == "" {
-			continue
-		}
-		network, err := netip.ParsePrefix(item)
-		if err != nil {
-			return nil, err
-		}
-		networks = append(networks, network.Masked())
-	}
-	return networks, nil
 }

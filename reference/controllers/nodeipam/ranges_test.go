@@ -1,9 +1,11 @@
 package nodeipam
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"pgregory.net/rapid"
 )
 
@@ -99,15 +101,16 @@ func TestOptions(t *testing.T) {
 		options Options
 		ok      bool
 	}{
-		"one network":         {Options{Cluster: networks("10.244.0.0/16")}, true},
-		"of each family":      {Options{Cluster: networks("10.244.0.0/16, fd00::/56")}, true},
-		"none":                {Options{}, false},
-		"two of a family":     {Options{Cluster: networks("10.244.0.0/16,10.245.0.0/16")}, false},
-		"three":               {Options{Cluster: networks("10.244.0.0/16,fd00::/56,fd01::/56")}, false},
-		"range too large":     {Options{Cluster: networks("10.244.0.0/26")}, false},
-		"range too small":     {Options{Cluster: networks("10.244.0.0/26"), MaskIPv4: 33}, false},
-		"too many ranges":     {Options{Cluster: networks("fd00::/40")}, false},
-		"as many as possible": {Options{Cluster: networks("fd00::/48")}, true},
+		"one network":         {Options{Allocate: true, Cluster: networks("10.244.0.0/16")}, true},
+		"of each family":      {Options{Allocate: true, Cluster: networks("10.244.0.0/16, fd00::/56")}, true},
+		"none":                {Options{Allocate: true}, false},
+		"none wanted":         {Options{}, true},
+		"two of a family":     {Options{Allocate: true, Cluster: networks("10.244.0.0/16,10.245.0.0/16")}, false},
+		"three":               {Options{Allocate: true, Cluster: networks("10.244.0.0/16,fd00::/56,fd01::/56")}, false},
+		"range too large":     {Options{Allocate: true, Cluster: networks("10.244.0.0/26")}, false},
+		"range too small":     {Options{Allocate: true, Cluster: networks("10.244.0.0/26"), MaskIPv4: 33}, false},
+		"too many ranges":     {Options{Allocate: true, Cluster: networks("fd00::/40")}, false},
+		"as many as possible": {Options{Allocate: true, Cluster: networks("fd00::/48")}, true},
 	} {
 		if err := test.options.Check(); (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)
@@ -115,5 +118,30 @@ func TestOptions(t *testing.T) {
 	}
 	if _, err := ParseNetworks("10.244.0.0"); err == nil {
 		t.Error("an address is taken for a network")
+	}
+}
+
+func TestFlags(t *testing.T) {
+	parse := func(args ...string) (Options, error) {
+		var o Options
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		o.AddFlags(flags)
+		err := flags.Parse(args)
+		return o, errors.Join(err, o.Check())
+	}
+	o, err := parse("--allocate-node-cidrs", "--cluster-cidr=10.0.0.0/16,fd00::/56", "--service-cluster-ip-range", "10.0.3.0/24", "--node-cidr-mask-size-ipv4=26")
+	if err != nil || !o.Allocate || len(o.Cluster) != 2 || len(o.Service) != 1 || o.mask(o.Cluster[0]) != 26 || o.mask(o.Cluster[1]) != 64 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := parse("--allocate-node-cidrs", "--cluster-cidr=10.0.0.0/16", "--node-cidr-mask-size=20"); err != nil || o.mask(o.Cluster[0]) != 20 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := parse(); err != nil || o.Allocate {
+		t.Errorf("without any %+v, %v", o, err)
+	}
+	for _, args := range [][]string{{"--allocate-node-cidrs"}, {"--cluster-cidr=10.0.0.0"}, {"--node-cidr-mask-size=24x"}} {
+		if _, err := parse(args...); err == nil {
+			t.Errorf("%v is taken without an error", args)
+		}
 	}
 }

@@ -35,8 +35,16 @@ func Default() Options {
 	}
 }
 
-// Check says what is wrong with the options.
-func (o Options) Check() error {
+// Complete makes options of which none is set the default ones, and says what is
+// wrong with others.
+func (o *Options) Complete() error {
+	if *o == (Options{}) {
+		*o = Default()
+	}
+	return o.check()
+}
+
+func (o *Options) check() error {
 	for name, d := range map[string]time.Duration{
 		"node monitor grace period": o.Grace, "node startup grace period": o.StartupGrace, "node monitor period": o.Period,
 	} {

@@ -103,7 +103,7 @@ func (c *Controller) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 		errs = append(errs, c.remove(ctx, pod, ""))
 	}
 	for _, pod := range outOfService(pods, nodes) {
-		errs = append(errs, c.remove(ctx, pod, "PodGC: node is out of service"))
+		errs = append(errs, c.remove(ctx, pod, ""))
 	}
 	next := period
 	gone, wait, err := c.gone(ctx, pods, nodes)
@@ -156,16 +156,20 @@ func (c *Controller) gone(ctx context.Context, pods []*corev1.Pod, nodes map[str
 	return gone, next, nil
 }
 
-// remove deletes the pod at once. Where it is lost, its status says so first, so
-// that whoever watches it learns how it ended.
+// remove deletes the pod at once. One that has not finished fails first, since
+// there is no kubelet to say so, and whoever watches it is to learn how it ended;
+// lost, if not empty, is what its node has come to.
 func (c *Controller) remove(ctx context.Context, pod *corev1.Pod, lost string) error {
-	if lost != "" && !controller.IsFinished(pod) {
+	if !controller.IsFinished(pod) {
 		failed := pod.DeepCopy()
 		failed.Status.Phase = corev1.PodFailed
-		controller.SetPodCondition(failed, corev1.PodCondition{
-			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, ObservedGeneration: pod.Generation,
-			Reason: "DeletionByPodGC", Message: lost, LastTransitionTime: metav1.NewTime(c.now()),
-		})
+		failed.Status.ObservedGeneration = pod.Generation
+		if lost != "" {
+			controller.SetPodCondition(failed, corev1.PodCondition{
+				Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, ObservedGeneration: pod.Generation,
+				Reason: "DeletionByPodGC", Message: lost, LastTransitionTime: metav1.NewTime(c.now()),
+			})
+		}
 		_, err := c.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, failed, metav1.UpdateOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("noting the end of pod %s: %w", controller.Key(pod), err)

@@ -103,3 +103,45 @@ func TestRemovesPodsOfANodeThatIsGone(t *testing.T) {
 		t.Errorf("the last status of the lost pod is %+v", end)
 	}
 }
+
+// A pod that nobody will confirm the end of fails before it is deleted: one that
+// is told to go before it has a node, and one whose node is out of service.
+func TestFailsWhatNobodyEnds(t *testing.T) {
+	going := func(name, node string) *corev1.Pod {
+		pod := newPod(name, node, corev1.PodRunning, 0)
+		pod.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+		pod.Finalizers = []string{"example.com/keep"}
+		return pod
+	}
+	dead := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "dead"}, Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: corev1.TaintNodeOutOfService}}}}
+	client := fake.NewClientset(dead, going("unscheduled", ""), going("stranded", "dead"), newPod("running", "dead", corev1.PodRunning, 0))
+	shared := informers.NewSharedInformerFactory(client, 0)
+	c := New(client, shared, DefaultThreshold, DefaultQuarantine)
+	controllertest.Start(t, shared)
+	if _, err := c.Reconcile(t.Context(), everything); err != nil {
+		t.Fatal(err)
+	}
+	ended := map[string]corev1.PodStatus{}
+	var deleted []string
+	for _, action := range client.Actions() {
+		if update, ok := action.(clienttesting.UpdateAction); ok && update.GetSubresource() == "status" {
+			pod := update.GetObject().(*corev1.Pod)
+			ended[pod.Name] = pod.Status
+		}
+		if del, ok := action.(clienttesting.DeleteActionImpl); ok {
+			deleted = append(deleted, del.GetName())
+			if grace := del.DeleteOptions.GracePeriodSeconds; grace == nil || *grace != 0 {
+				t.Errorf("%s is given time", del.GetName())
+			}
+		}
+	}
+	slices.Sort(deleted)
+	if !slices.Equal(deleted, []string{"stranded", "unscheduled"}) {
+		t.Errorf("deleted %v", deleted)
+	}
+	for _, name := range deleted {
+		if status := ended[name]; status.Phase != corev1.PodFailed || len(status.Conditions) != 0 {
+			t.Errorf("%s ended as %+v", name, status)
+		}
+	}
+}
