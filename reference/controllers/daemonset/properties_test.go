@@ -219,9 +219,10 @@ func TestTheSetFollowsItsNodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"act":      func(t *rapid.T) { m.act(t) },
-			"node up":  m.addNode,
-			"node off": func(t *rapid.T) { delete(m.nodes, m.anyNode(t).Name) },
+			"act":       func(t *rapid.T) { m.act(t) },
+			"act again": func(t *rapid.T) { m.act(t) },
+			"node up":   m.addNode,
+			"node off":  func(t *rapid.T) { delete(m.nodes, m.anyNode(t).Name) },
 			"taint": func(t *rapid.T) {
 				node := m.anyNode(t).DeepCopy()
 				node.Spec.Taints = []corev1.Taint{taint("k", rapid.SampledFrom([]corev1.TaintEffect{
@@ -247,6 +248,7 @@ func TestTheSetFollowsItsNodes(t *testing.T) {
 				gone := m.anyPod(t)
 				m.pods = slices.DeleteFunc(m.pods, func(pod *corev1.Pod) bool { return pod == gone && pod.DeletionTimestamp != nil })
 			},
+			"all up":      func(*rapid.T) { m.kubelets() },
 			"time passes": func(*rapid.T) { m.now = m.now.Add(5 * time.Second) },
 		})
 		m.settle(t)
