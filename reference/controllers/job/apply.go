@@ -22,7 +22,7 @@ import (
 func (c *Controller) carryOut(ctx context.Context, v *view, d decision, notes *notes) (outcome, error) {
 	key := controller.Key(v.job)
 	out := outcome{gone: map[types.UID]bool{}, stripped: map[types.UID]bool{}}
-	dropped, dropErr := c.stripAll(ctx, key, tracked(d.drop))
+	dropped, dropErr := c.stripAll(ctx, key, tracked(d.drop), dropPatch)
 	var going []*corev1.Pod
 	for _, pod := range d.drop {
 		if dropped[pod.UID] || !isTracked(pod) {
@@ -51,7 +51,7 @@ func (c *Controller) carryOut(ctx context.Context, v *view, d decision, notes *n
 		return nil
 	})
 	protectErrs := controller.Together(len(d.protect), func(i int) error {
-		patch, err := protectPatch(d.protect[i].UID)
+		patch, err := protectPatch(d.protect[i])
 		if err != nil {
 			return err
 		}
@@ -116,11 +116,11 @@ func (c *Controller) existing(ctx context.Context, job *batchv1.Job, name string
 
 // stripAll takes the finalizer off the pods and returns those that are known to be without it. What is gone
 // altogether is none of them: the cache has to show that first, or it would be counted again.
-func (c *Controller) stripAll(ctx context.Context, key types.NamespacedName, pods []*corev1.Pod) (map[types.UID]bool, error) {
+func (c *Controller) stripAll(ctx context.Context, key types.NamespacedName, pods []*corev1.Pod, take func(*corev1.Pod) ([]byte, error)) (map[types.UID]bool, error) {
 	var mu sync.Mutex
 	stripped := make(map[types.UID]bool, len(pods))
 	errs := controller.Together(len(pods), func(i int) error {
-		patch, err := stripPatch(pods[i].UID)
+		patch, err := take(pods[i])
 		if err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (c *Controller) advance(ctx context.Context, key types.NamespacedName, v *v
 		return 0, errors.Join(deedErr, err)
 	}
 	c.tellSuspension(job, a.event)
-	stripped, stripErr := c.stripAll(ctx, key, a.strip)
+	stripped, stripErr := c.stripAll(ctx, key, a.strip, stripPatch)
 	status, ended := a.conclude(job, stripped)
 	job, err = c.writeStatus(ctx, job, status)
 	if err != nil || job == nil {

@@ -37,7 +37,7 @@ func (c *Controller) reconcileOrphan(ctx context.Context, key types.NamespacedNa
 	} else if len(c.adopters(pod)) > 0 {
 		return 0, nil
 	}
-	patch, err := stripPatch(pod.UID)
+	patch, err := stripPatch(pod)
 	if err != nil {
 		return 0, err
 	}

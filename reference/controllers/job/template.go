@@ -10,7 +10,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
@@ -88,12 +87,22 @@ func namePrefix(job string, index int) string {
 }
 
 // stripPatch takes the finalizer off the pod with that uid, protectPatch puts it on.
-func stripPatch(uid types.UID) ([]byte, error) {
-	return metadataPatch(uid, "$deleteFromPrimitiveList/finalizers")
+func stripPatch(pod *corev1.Pod) ([]byte, error) {
+	return metadataPatch(pod, "$deleteFromPrimitiveList/finalizers", nil)
 }
 
-func protectPatch(uid types.UID) ([]byte, error) { return metadataPatch(uid, "finalizers") }
+func protectPatch(pod *corev1.Pod) ([]byte, error) { return metadataPatch(pod, "finalizers", nil) }
 
-func metadataPatch(uid types.UID, directive string) ([]byte, error) {
-	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid, directive: []string{batchv1.JobTrackingFinalizer}}})
+// dropPatch takes the finalizer off the pod if it still is as it was seen: one that has ended meanwhile counts.
+func dropPatch(pod *corev1.Pod) ([]byte, error) {
+	return metadataPatch(pod, "$deleteFromPrimitiveList/finalizers", map[string]any{"resourceVersion": pod.ResourceVersion})
+}
+
+func metadataPatch(pod *corev1.Pod, directive string, metadata map[string]any) ([]byte, error) {
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["uid"] = pod.UID
+	metadata[directive] = []string{batchv1.JobTrackingFinalizer}
+	return json.Marshal(map[string]any{"metadata": metadata})
 }

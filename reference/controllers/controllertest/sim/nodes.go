@@ -274,8 +274,9 @@ func (n *nodes) status(pod *corev1.Pod, change func(*corev1.PodStatus)) {
 
 // end is what a kubelet does when the last container of a deleted pod has
 // stopped: it reports that, and lets go of the pod. A finalizer may keep it still.
+// Of a pod that never got a node the pod garbage collector says the same.
 func (n *nodes) end(pod *corev1.Pod) {
-	if pod.Status.Phase == corev1.PodRunning && len(pod.Finalizers) > 0 {
+	if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed && len(pod.Finalizers) > 0 {
 		n.status(pod, func(s *corev1.PodStatus) {
 			s.Phase = corev1.PodFailed
 			SetReady(s, false)
