@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
@@ -67,41 +68,57 @@ func (r *eviction) Create(ctx context.Context, name string, obj runtime.Object, 
 			return nil, err
 		}
 	}
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return r.evict(ctx, name, deletion) })
+	attempt := evictionAttempt{eviction: r, deletion: deletion}
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return attempt.evict(ctx, name) })
 	if err != nil {
 		return nil, err
 	}
 	return &metav1.Status{Status: metav1.StatusSuccess}, nil
 }
 
+// evictionAttempt is an eviction that is tried until nothing comes in between.
+type evictionAttempt struct {
+	*eviction
+	deletion *metav1.DeleteOptions
+	spent    types.UID // the pod for which a disruption has been taken from its budget
+}
+
 // evict asks the pod's budget, then marks and deletes the pod. Where no budget was spent, because the
-// pod's state did not call for it, the pod must still be in that state: else it is a conflict.
-func (r *eviction) evict(ctx context.Context, name string, deletion *metav1.DeleteOptions) error {
-	obj, err := r.pods.Get(ctx, name, &metav1.GetOptions{})
+// pod's state did not call for it, the pod must still be in that state: else it is a conflict. What the
+// request itself demands is looked at before anything is spent on it.
+func (a *evictionAttempt) evict(ctx context.Context, name string) error {
+	obj, err := a.pods.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
 	pod := obj.(*corev1.Pod)
-	wanted := generic.Deref(deletion.Preconditions)
+	wanted := generic.Deref(a.deletion.Preconditions)
+	err = (&storage.Preconditions{UID: wanted.UID, ResourceVersion: wanted.ResourceVersion}).Check(pod.Name, pod)
+	if err != nil {
+		return storeerr.InterpretUpdateError(err, corev1.Resource("pods"), pod.Name)
+	}
 	if wanted.UID == nil {
 		wanted.UID = &pod.UID
 	}
 	if !mayIgnoreBudget(pod) {
-		budget, err := r.budgetOf(ctx, pod)
+		budget, err := a.budgetOf(ctx, pod)
 		if err != nil {
 			return err
 		}
 		if budget != nil && countsAsHealthy(pod, budget) {
-			if err := r.spend(ctx, budget, pod, dryrun.IsDryRun(deletion.DryRun)); err != nil {
-				return err
+			if a.spent != pod.UID {
+				if err := a.spend(ctx, budget, pod, dryrun.IsDryRun(a.deletion.DryRun)); err != nil {
+					return err
+				}
+				a.spent = pod.UID
 			}
-			return r.markAndDelete(ctx, pod, wanted, deletion)
+			return a.markAndDelete(ctx, pod, wanted, a.deletion)
 		}
 	}
 	if wanted.ResourceVersion == nil {
 		wanted.ResourceVersion = &pod.ResourceVersion
 	}
-	return r.markAndDelete(ctx, pod, wanted, deletion)
+	return a.markAndDelete(ctx, pod, wanted, a.deletion)
 }
 
 // markAndDelete tells in the pod's status why it goes, and lets it go.

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	pdbhelper "k8s.io/component-helpers/apps/poddisruptionbudget"
 )
@@ -47,6 +48,9 @@ func spendDisruption(b *policyv1.PodDisruptionBudget, pod string, now metav1.Tim
 	case len(b.Status.DisruptedPods) > maxDisruptedPods:
 		return forbidden("DisruptedPods map too big - too many evictions not confirmed by PDB controller")
 	case b.Status.DisruptionsAllowed == 0:
+		if c := meta.FindStatusCondition(b.Status.Conditions, policyv1.DisruptionAllowedCondition); c != nil && c.Reason == policyv1.SyncFailedReason {
+			return budgetSpent(0, fmt.Sprintf("The disruption budget %s does not allow evicting pods currently because it failed sync: %v", b.Name, c.Message))
+		}
 		return budgetSpent(0, fmt.Sprintf("The disruption budget %s needs %d healthy pods and has %d currently",
 			b.Name, b.Status.DesiredHealthy, b.Status.CurrentHealthy))
 	}

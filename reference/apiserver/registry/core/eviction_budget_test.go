@@ -34,6 +34,14 @@ func TestSpendDisruption(t *testing.T) {
 		t.Errorf("cause %q, want %q", cause, want)
 	}
 
+	unknown := budget(0)
+	unknown.Status.Conditions = []metav1.Condition{{Type: policyv1.DisruptionAllowedCondition, Reason: policyv1.SyncFailedReason, Message: "no scale"}}
+	err = spendDisruption(unknown, "p", metav1.Now())
+	if want := "The disruption budget b does not allow evicting pods currently because it failed sync: no scale"; !apierrors.IsTooManyRequests(err) ||
+		err.(*apierrors.StatusError).ErrStatus.Details.Causes[0].Message != want {
+		t.Errorf("a budget that could not be computed: %v", err)
+	}
+
 	unseen := budget(1)
 	unseen.Generation = 2
 	if err := spendDisruption(unseen, "p", metav1.Now()); !apierrors.IsTooManyRequests(err) {
