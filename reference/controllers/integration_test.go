@@ -34,6 +34,9 @@ func TestControllersTogether(t *testing.T) {
 		"daemonset":              daemonSetFollowsNodes,
 		"statefulset":            statefulSetLives,
 		"statefulset-claims":     statefulSetClaims,
+		"evictions":              evictionsKeepTheBudget,
+		"eviction-answers":       evictionAnswers,
+		"budget-custom-pods":     budgetOverCustomPods,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/cronjob"
 	"github.com/etalon-dev/etalon/reference/controllers/daemonset"
 	"github.com/etalon-dev/etalon/reference/controllers/deployment"
+	"github.com/etalon-dev/etalon/reference/controllers/disruption"
 	"github.com/etalon-dev/etalon/reference/controllers/horizontalpodautoscaler"
 	"github.com/etalon-dev/etalon/reference/controllers/job"
 	"github.com/etalon-dev/etalon/reference/controllers/replicaset"
@@ -36,6 +37,11 @@ var workloads = []registration{
 	}},
 	{"cronjob-controller", 5, func(e *env) runner {
 		return cronjob.New(e.client, e.shared, e.events(cronjob.Name))
+	}},
+	{"disruption-controller", 5, func(e *env) runner {
+		scales, err := disruption.NewScales(e.config, e.discovery)
+		utilruntime.Must(err) // other clients have been made of this configuration before
+		return disruption.New(e.client, e.shared, scales, e.events(disruption.Name))
 	}},
 	{ttlafterfinished.Name, 5, func(e *env) runner { return ttlafterfinished.New(e.client, e.shared) }},
 	{"daemonset-controller", 2, func(e *env) runner {
@@ -68,4 +74,7 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("apps", "statefulsets/status", "update"),
 	allow("batch", "jobs/status", "update"),
 	allow("batch", "jobs/finalizers", "update"),
+	allow("policy", "poddisruptionbudgets/status", "update"),
+	allow("", "pods/status", "update"),
+	allow("*", "*/scale", "get"),
 }
