@@ -40,7 +40,7 @@ var workloads = []registration{
 	}},
 	{"disruption-controller", 5, func(e *env) runner {
 		scales, err := disruption.NewScales(e.config, e.discovery)
-		utilruntime.Must(err) // other clients have been made of this configuration before
+		utilruntime.Must(err) // a config that other clients were made of is good for these too
 		return disruption.New(e.client, e.shared, scales, e.events(disruption.Name))
 	}},
 	{ttlafterfinished.Name, 5, func(e *env) runner { return ttlafterfinished.New(e.client, e.shared) }},
