@@ -23,6 +23,7 @@ func TestControllersTogether(t *testing.T) {
 		"foreground":             foregroundDeletion,
 		"orphan":                 orphanDeletion,
 		"service":                serviceEndpoints,
+		"service-by-hand":        serviceByHand,
 		"namespace":              namespaceDeletion,
 		"default-objects":        defaultObjects,
 		"one-of-two-owners":      oneOfTwoOwners,
@@ -189,6 +190,30 @@ func serviceEndpoints(t *testing.T, c *cluster, ns string) {
 			return fmt.Errorf("the Endpoints are still there (%v)", err)
 		}
 		return nil
+	})
+}
+
+func serviceByHand(t *testing.T, c *cluster, ns string) {
+	ctx := t.Context()
+	_, err := c.CoreV1().Services(ns).Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "db"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}},
+	}, metav1.CreateOptions{})
+	must(t, err)
+	//lint:ignore SA1019 the deprecated kind is what is mirrored
+	_, err = c.CoreV1().Endpoints(ns).Create(ctx, &corev1.Endpoints{
+		ObjectMeta: metav1.ObjectMeta{Name: "db"},
+		//lint:ignore SA1019 the same
+		Subsets: []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "192.0.2.7"}}, Ports: []corev1.EndpointPort{{Port: 5432}}}},
+	}, metav1.CreateOptions{})
+	must(t, err)
+	until(t, "a slice that mirrors the Endpoints", func(ctx context.Context) error {
+		slices, err := c.DiscoveryV1().EndpointSlices(ns).List(ctx, metav1.ListOptions{
+			LabelSelector: "kubernetes.io/service-name=db,endpointslice.kubernetes.io/managed-by=endpointslicemirroring-controller.k8s.io",
+		})
+		if err == nil && (len(slices.Items) != 1 || len(slices.Items[0].Endpoints) != 1 || slices.Items[0].Endpoints[0].Addresses[0] != "192.0.2.7") {
+			err = fmt.Errorf("slices %+v", slices.Items)
+		}
+		return err
 	})
 }
 

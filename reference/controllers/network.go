@@ -5,6 +5,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/controllers/endpoints"
 	"github.com/etalon-dev/etalon/reference/controllers/endpointslice"
+	"github.com/etalon-dev/etalon/reference/controllers/endpointslicemirroring"
 	"github.com/etalon-dev/etalon/reference/controllers/servicecidrs"
 )
 
@@ -12,6 +13,9 @@ import (
 var network = []registration{
 	{"endpointslice-controller", 5, func(e *env) runner {
 		return endpointslice.New(e.client, e.shared, e.events(endpointslice.Name))
+	}},
+	{"endpointslice-mirroring-controller", 5, func(e *env) runner {
+		return endpointslicemirroring.New(e.client, e.shared, e.events(endpointslicemirroring.Name))
 	}},
 	{"endpoints-controller", 5, func(e *env) runner {
 		return endpoints.New(e.client, e.shared, e.events(endpoints.Name))
