@@ -7,6 +7,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/endpointslice"
 	"github.com/etalon-dev/etalon/reference/controllers/endpointslicemirroring"
 	"github.com/etalon-dev/etalon/reference/controllers/servicecidrs"
+	"github.com/etalon-dev/etalon/reference/controllers/servicelb"
 )
 
 // network are the controllers that tell where Services lead.
@@ -20,12 +21,20 @@ var network = []registration{
 	{"endpoints-controller", 5, func(e *env) runner {
 		return endpoints.New(e.client, e.shared, e.events(endpoints.Name))
 	}},
+	{"service-lb-controller", 5, func(e *env) runner {
+		if e.LoadBalancer == nil {
+			return nil
+		}
+		return servicelb.New(e.client, e.shared, e.LoadBalancer, e.events(servicelb.Name))
+	}},
 	{servicecidrs.Name, 2, func(e *env) runner { return servicecidrs.New(e.client, e.shared) }},
 }
 
 // networkRules is what they write.
 var networkRules = []rbacv1.PolicyRule{
 	allow("", "services/finalizers", "update"),
+	allow("", "services", "update"),
+	allow("", "services/status", "update"),
 	allow("", "endpoints", "create"),
 	allow("", "endpoints/restricted", "create"),
 	allow("discovery.k8s.io", "endpointslices", "create"),

@@ -17,6 +17,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/nodelifecycle"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
+	"github.com/etalon-dev/etalon/reference/controllers/servicelb"
 )
 
 // Options say which controllers run and how. The zero value of each but Config
@@ -33,6 +34,9 @@ type Options struct {
 	// ClusterSigning signs CertificateSigningRequests. Without it those that are
 	// approved stay unsigned.
 	ClusterSigning *certificates.Authority
+	// LoadBalancer makes what Services of the type LoadBalancer ask for. Without it
+	// those have no address.
+	LoadBalancer servicelb.LoadBalancer
 	// Controllers are the names of those to run: "*" for all, "foo" for foo,
 	// "-foo" for all but foo. None is the same as "*".
 	Controllers []string

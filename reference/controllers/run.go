@@ -115,7 +115,7 @@ func start(ctx context.Context, o Options, clients clients) {
 		if slices.Contains(chosen, controller.name) {
 			built := controller.build(e)
 			if built == nil {
-				klog.FromContext(ctx).Info("Not running a controller that lacks its keys", "controller", controller.name)
+				klog.FromContext(ctx).Info("Not running a controller that lacks what it needs", "controller", controller.name)
 				continue
 			}
 			begin = append(begin, func() { built.Run(ctx, controller.workers) })
