@@ -17,4 +17,5 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/scheduling"
 	_ "github.com/etalon-dev/etalon/conformance/services"
 	_ "github.com/etalon-dev/etalon/conformance/statefulsets"
+	_ "github.com/etalon-dev/etalon/conformance/storage"
 )

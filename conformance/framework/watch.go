@@ -55,6 +55,18 @@ func (f *Framework) WatchSlices(ctx context.Context, service string) *Observer[*
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}, sliceLine)
 }
 
+// WatchClaims observes the PersistentVolumeClaims that the label selector picks ("" for all).
+func (f *Framework) WatchClaims(ctx context.Context, selector string) *Observer[*corev1.PersistentVolumeClaim] {
+	GinkgoHelper()
+	return observe[*corev1.PersistentVolumeClaim](ctx, f, "claims "+selector, f.API.CoreV1().PersistentVolumeClaims(f.Namespace), metav1.ListOptions{LabelSelector: selector}, claimLine)
+}
+
+// WatchVolumes observes the PersistentVolumes that the label selector picks: they live in no namespace.
+func (f *Framework) WatchVolumes(ctx context.Context, selector string) *Observer[*corev1.PersistentVolume] {
+	GinkgoHelper()
+	return observe[*corev1.PersistentVolume](ctx, f, "volumes "+selector, f.API.CoreV1().PersistentVolumes(), metav1.ListOptions{LabelSelector: selector}, volumeLine)
+}
+
 // observe lists and watches until the spec's context ends. A watch that breaks resumes where it was.
 func observe[T Object, L runtime.Object](ctx context.Context, f *Framework, what string, from source[L], options metav1.ListOptions, line func(T) string) *Observer[T] {
 	GinkgoHelper()
@@ -128,4 +140,20 @@ func sliceLine(slice *discoveryv1.EndpointSlice) string {
 		}
 	}
 	return b.String()
+}
+
+func claimLine(c *corev1.PersistentVolumeClaim) string {
+	class := "unset"
+	if c.Spec.StorageClassName != nil {
+		class = fmt.Sprintf("%q", *c.Spec.StorageClassName)
+	}
+	return fmt.Sprintf("%s: %s, volume %q, class %s, deletionTimestamp %v, finalizers %v", c.Name, c.Status.Phase, c.Spec.VolumeName, class, c.DeletionTimestamp, c.Finalizers)
+}
+
+func volumeLine(v *corev1.PersistentVolume) string {
+	claim := "none"
+	if ref := v.Spec.ClaimRef; ref != nil {
+		claim = fmt.Sprintf("%s/%s (%s)", ref.Namespace, ref.Name, ref.UID)
+	}
+	return fmt.Sprintf("%s: %s %s, claim %s, deletionTimestamp %v, finalizers %v", v.Name, v.Status.Phase, v.Status.Message, claim, v.DeletionTimestamp, v.Finalizers)
 }
