@@ -6,6 +6,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/ephemeralvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
+	"github.com/etalon-dev/etalon/reference/controllers/resourceclaim"
 	"github.com/etalon-dev/etalon/reference/controllers/storageprotection"
 	"github.com/etalon-dev/etalon/reference/controllers/volumeexpand"
 )
@@ -22,6 +23,7 @@ var storage = []registration{
 	{ephemeralvolume.Name, 5, func(e *env) runner {
 		return ephemeralvolume.New(e.client, e.shared, e.events(ephemeralvolume.Component))
 	}},
+	{resourceclaim.Name, 10, func(e *env) runner { return resourceclaim.New(e.client, e.shared, e.events(resourceclaim.Component)) }},
 	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
 	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
 	{storageprotection.ClassesName, 1, func(e *env) runner { return storageprotection.Classes(e.client, e.shared) }},
@@ -35,4 +37,8 @@ var storageRules = []rbacv1.PolicyRule{
 	allow("", "persistentvolumeclaims/status", "patch", "update"),
 	allow("", "nodes/status", "patch"),
 	allow("storage.k8s.io", "volumeattachments", "create", "delete"),
+	allow("", "pods/status", "patch"),
+	allow("resource.k8s.io", "resourceclaims", "create", "delete", "update"),
+	allow("resource.k8s.io", "resourceclaims/status", "update"),
+	allow("resource.k8s.io", "resourceclaims/binding", "update"),
 }
