@@ -9,6 +9,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/configuration"
 	_ "github.com/etalon-dev/etalon/conformance/deployments"
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"
+	_ "github.com/etalon-dev/etalon/conformance/jobs"
 	_ "github.com/etalon-dev/etalon/conformance/labels"
 	_ "github.com/etalon-dev/etalon/conformance/namespaces"
 	_ "github.com/etalon-dev/etalon/conformance/nodes"

@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	toolswatch "k8s.io/client-go/tools/watch"
+	"k8s.io/utils/ptr"
 )
 
 // source is what a typed client offers for one kind in one namespace.
@@ -46,6 +48,18 @@ func (f *Framework) WatchReplicaSets(ctx context.Context, selector string) *Obse
 func (f *Framework) WatchDeployment(ctx context.Context, name string) *Observer[*appsv1.Deployment] {
 	GinkgoHelper()
 	return observe[*appsv1.Deployment](ctx, f, "Deployment "+name, f.API.AppsV1().Deployments(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, deploymentLine)
+}
+
+// WatchJob observes one Job by name.
+func (f *Framework) WatchJob(ctx context.Context, name string) *Observer[*batchv1.Job] {
+	GinkgoHelper()
+	return observe[*batchv1.Job](ctx, f, "Job "+name, f.API.BatchV1().Jobs(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, jobLine)
+}
+
+// WatchJobs observes the Jobs that the label selector picks.
+func (f *Framework) WatchJobs(ctx context.Context, selector string) *Observer[*batchv1.Job] {
+	GinkgoHelper()
+	return observe[*batchv1.Job](ctx, f, "Jobs "+selector, f.API.BatchV1().Jobs(f.Namespace), metav1.ListOptions{LabelSelector: selector}, jobLine)
 }
 
 // WatchSlices observes the EndpointSlices of a Service.
@@ -120,6 +134,19 @@ func deploymentLine(d *appsv1.Deployment) string {
 	fmt.Fprintf(&b, "%s: generation %d observed %d, wants %d, has %d, updated %d, ready %d, available %d", d.Name, d.Generation,
 		d.Status.ObservedGeneration, *d.Spec.Replicas, d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas)
 	for _, c := range d.Status.Conditions {
+		fmt.Fprintf(&b, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
+	}
+	return b.String()
+}
+
+func jobLine(job *batchv1.Job) string {
+	var b strings.Builder
+	s := job.Status
+	fmt.Fprintf(&b, "%s: active %d, succeeded %d, failed %d", job.Name, s.Active, s.Succeeded, s.Failed)
+	if s.CompletedIndexes != "" || s.FailedIndexes != nil {
+		fmt.Fprintf(&b, ", completed indexes %q, failed indexes %q", s.CompletedIndexes, ptr.Deref(s.FailedIndexes, ""))
+	}
+	for _, c := range s.Conditions {
 		fmt.Fprintf(&b, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
 	}
 	return b.String()
