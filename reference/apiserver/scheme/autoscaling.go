@@ -15,6 +15,7 @@ const (
 	hpaMetricsAnnotation    = "autoscaling.alpha.kubernetes.io/metrics"
 	hpaBehaviorAnnotation   = "autoscaling.alpha.kubernetes.io/behavior"
 	hpaConditionsAnnotation = "autoscaling.alpha.kubernetes.io/conditions"
+	hpaCurrentAnnotation    = "autoscaling.alpha.kubernetes.io/current-metrics"
 )
 
 func addAutoscalingConversions(s *runtime.Scheme) error {
@@ -45,8 +46,11 @@ func hpaV1ToV2(in *autoscalingv1.HorizontalPodAutoscaler, out *autoscalingv2.Hor
 		}}
 	}
 	// A value that does not parse was not written by a conversion; it stays behind as an annotation.
-	take(out.Annotations, hpaMetricsAnnotation, func(metrics []autoscalingv2.MetricSpec) {
-		out.Spec.Metrics = append(out.Spec.Metrics, metrics...)
+	take(out.Annotations, hpaMetricsAnnotation, func(metrics []autoscalingv1.MetricSpec) {
+		out.Spec.Metrics = append(out.Spec.Metrics, each(metrics, metricFromV1)...)
+	})
+	take(out.Annotations, hpaCurrentAnnotation, func(metrics []autoscalingv1.MetricStatus) {
+		out.Status.CurrentMetrics = each(metrics, currentFromV1)
 	})
 	take(out.Annotations, hpaBehaviorAnnotation, func(b *autoscalingv2.HorizontalPodAutoscalerBehavior) { out.Spec.Behavior = b })
 	take(out.Annotations, hpaConditionsAnnotation, func(c []autoscalingv2.HorizontalPodAutoscalerCondition) { out.Status.Conditions = c })
@@ -69,8 +73,9 @@ func hpaV2ToV1(in *autoscalingv2.HorizontalPodAutoscaler, out *autoscalingv1.Hor
 			out.Status.CurrentCPUUtilizationPercentage = m.Resource.Current.AverageUtilization
 		}
 	}
-	put(&out.Annotations, hpaMetricsAnnotation, rest, len(rest) > 0)
-	put(&out.Annotations, hpaBehaviorAnnotation, in.Spec.Behavior, in.Spec.Behavior != nil)
+	put(&out.Annotations, hpaMetricsAnnotation, each(rest, metricToV1), len(rest) > 0)
+	put(&out.Annotations, hpaCurrentAnnotation, each(in.Status.CurrentMetrics, currentToV1), len(in.Status.CurrentMetrics) > 0)
+	put(&out.Annotations, hpaBehaviorAnnotation, behaviorToV1(in.Spec.Behavior), in.Spec.Behavior != nil)
 	put(&out.Annotations, hpaConditionsAnnotation, in.Status.Conditions, len(in.Status.Conditions) > 0)
 }
 
