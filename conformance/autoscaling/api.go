@@ -86,8 +86,14 @@ var _ = Describe("the API of autoscalers", func() {
 		f.Get(ctx, hpa)
 		Expect(hpa.Spec.MaxReplicas).To(BeEquivalentTo(7))
 		Expect(hpa.Spec.Metrics).To(HaveLen(2))
-		Expect(hpa.Spec.Metrics[0].Resource.Target.AverageUtilization).To(HaveValue(BeEquivalentTo(70)))
-		Expect(hpa.Spec.Metrics[1].External.Metric.Name).To(Equal("queue"))
+		for _, m := range hpa.Spec.Metrics { // in whichever order
+			if m.Resource != nil {
+				Expect(m.Resource.Target.AverageUtilization).To(HaveValue(BeEquivalentTo(70)))
+			} else {
+				Expect(m.External.Metric.Name).To(Equal("queue"))
+				Expect(m.External.Target.AverageValue.String()).To(Equal("10"))
+			}
+		}
 		Expect(hpa.Spec.Behavior.ScaleDown.StabilizationWindowSeconds).To(HaveValue(BeEquivalentTo(0)))
 
 		f.Create(ctx, &autoscalingv1.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "old"}, Spec: autoscalingv1.HorizontalPodAutoscalerSpec{

@@ -19,11 +19,15 @@ func serve(ctx context.Context, address string) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("serving health and metrics: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
-	mux.Handle("/metrics", legacyregistry.Handler())
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends by Close
 	klog.FromContext(ctx).Info("Serving health and metrics", "address", listener.Addr().String())
 	return func() { _ = server.Close() }, nil
+}
+
+func handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
+	mux.Handle("/metrics", legacyregistry.Handler())
+	return mux
 }
