@@ -46,6 +46,8 @@ func upCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Name, "name", DefaultName, "name of the cluster")
 	flags.IntVar(&o.Nodes, "nodes", 0, "number of nodes, 1 to 200 (default 1, or as many as there are); 0 for a control plane alone")
+	flags.IntVar(&o.SimulatedNodes, "simulated-nodes", 0, "number of nodes beside these whose pods run without containers (default as many as there are)")
+	flags.StringArrayVar(&o.Simulate, "simulate", nil, "setting of these, a flag of `etalon simulate` without its dashes, such as ready-after=1s-3s; may be repeated")
 	flags.StringVar(&o.DataDir, "data-dir", "", "the cluster's own directory (default "+DataRoot+"/NAME)")
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", nil, "use this etcd cluster in place of the embedded one")
 	flags.BoolVar(&fsync, "fsync", true, "have etcd wait for the disk before it acknowledges a write")
@@ -63,19 +65,32 @@ func (c *Cluster) conclude(out io.Writer, r Report) {
 	next := "get nodes"
 	switch {
 	case r.Already:
-		fmt.Fprintf(out, "Cluster %q is up already, with %d %s.\n", c.Name, c.Nodes, plural(c.Nodes, "node"))
-	case c.Nodes == 0:
+		fmt.Fprintf(out, "Cluster %q is up already, with %s.\n", c.Name, c.population())
+	case c.Nodes == 0 && c.SimulatedNodes == 0:
 		fmt.Fprintf(out, "Cluster %q is up: control plane ready after %.1fs, without nodes.\n", c.Name, r.ControlPlane.Seconds())
 		next = "api-resources"
 	default:
-		fmt.Fprintf(out, "Cluster %q is up: control plane ready after %.1fs, %d %s after %.1fs.\n",
-			c.Name, r.ControlPlane.Seconds(), c.Nodes, plural(c.Nodes, "node"), r.All.Seconds())
+		fmt.Fprintf(out, "Cluster %q is up: control plane ready after %.1fs, %s after %.1fs.\n",
+			c.Name, r.ControlPlane.Seconds(), c.population(), r.All.Seconds())
 	}
 	kubeconfig := ""
 	if path, ok := DefaultKubeconfig(); !ok || path != c.Kubeconfig() {
 		kubeconfig = " --kubeconfig " + c.Kubeconfig()
 	}
 	fmt.Fprintf(out, "Next: etalon kubectl%s %s\n", kubeconfig, next)
+}
+
+// population says how many nodes there are.
+func (c *Cluster) population() string {
+	real := fmt.Sprintf("%d %s", c.Nodes, plural(c.Nodes, "node"))
+	simulated := fmt.Sprintf("%d simulated %s", c.SimulatedNodes, plural(c.SimulatedNodes, "node"))
+	switch {
+	case c.SimulatedNodes == 0:
+		return real
+	case c.Nodes == 0:
+		return simulated
+	}
+	return real + " and " + simulated
 }
 
 func downCommand() *cobra.Command {

@@ -15,6 +15,7 @@ const (
 	userControllers = "system:kube-controller-manager"
 	userScheduler   = "system:kube-scheduler"
 	userProxy       = "system:kube-proxy"
+	userSimulation  = "etalon:simulation"
 )
 
 // frontProxyClient is the file and the name of the certificate by which extension servers know the API server.
@@ -39,6 +40,7 @@ func (c *Cluster) makeCredentials() error {
 			DNS: []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"}},
 		"apiserver-kubelet-client": {Name: "kube-apiserver-kubelet-client"},
 		"registry":                 {Name: "registry", DNS: []string{"localhost"}, IPs: []netip.Addr{loopback, machine}},
+		"simulation":               {Name: "simulation", IPs: []netip.Addr{machine}},
 	} {
 		if _, err := ca.Keep(dir, name, subject); err != nil {
 			return err
@@ -54,7 +56,7 @@ func (c *Cluster) makeCredentials() error {
 	if err := pki.KeepKey(filepath.Join(dir, "sa.key")); err != nil {
 		return err
 	}
-	tokens, err := pki.KeepTokens(filepath.Join(dir, "tokens.csv"), userControllers, userScheduler, userProxy)
+	tokens, err := pki.KeepTokens(filepath.Join(dir, "tokens.csv"), userControllers, userScheduler, userProxy, userSimulation)
 	if err != nil {
 		return err
 	}
@@ -67,6 +69,7 @@ func (c *Cluster) makeCredentials() error {
 		c.Kubeconfig():                       {User: "kubernetes-admin", Context: c.context(), Server: local, Client: admin},
 		c.path("kubeconfigs", "controllers"): {User: userControllers, Server: local, Token: tokens[userControllers]},
 		c.path("kubeconfigs", "scheduler"):   {User: userScheduler, Server: local, Token: tokens[userScheduler]},
+		c.path("kubeconfigs", "simulation"):  {User: userSimulation, Server: local, Token: tokens[userSimulation]},
 	}
 	for _, n := range c.allNodes() {
 		if err := os.MkdirAll(n.Dir, 0o700); err != nil {

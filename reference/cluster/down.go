@@ -137,6 +137,14 @@ func (c *Cluster) stop(ctx context.Context) error {
 		defer running.Close()
 		return running.Kill(ctx)
 	})
+	all.Go(func() error {
+		running, err := c.findSimulation()
+		if err != nil || running == nil {
+			return err
+		}
+		defer running.Close()
+		return running.Kill(ctx)
+	})
 	for n := 1; n <= network.MaxNodes; n++ {
 		// Also of nodes that the record has not been told of.
 		if n <= c.Nodes || exists(c.path("nodes", node.Name(n))) {

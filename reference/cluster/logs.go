@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	machineLogs = []string{"apiserver", "controllers", "scheduler", "registry", "supervisor"}
+	machineLogs = []string{"apiserver", "controllers", "scheduler", "registry", "simulation", "supervisor"}
 	nodeLogs    = []string{"kubelet", "containerd", "proxy", "init"}
 )
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/etalon-dev/etalon/reference/network"
+	"github.com/etalon-dev/etalon/reference/simulation"
 )
 
 const (
@@ -41,6 +42,10 @@ type Options struct {
 	Nodes int
 	// NoNodes makes a control plane alone, for those who only want the API and its controllers. With it Nodes is 0.
 	NoNodes bool
+	// SimulatedNodes is how many nodes without containers there are beside these. 0 means as many as the cluster has already.
+	SimulatedNodes int
+	// Simulate are settings of their simulator, flags of `etalon simulate` without the dashes, as "ready-after=1s-3s".
+	Simulate []string
 	// DataDir is the cluster's own directory; empty means /var/lib/etalon/NAME.
 	DataDir string
 	// EtcdServers are used in place of the embedded etcd.
@@ -78,6 +83,12 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.NoNodes && o.Nodes > 0 {
 		return o, fmt.Errorf("%d nodes and none at the same time", o.Nodes)
+	}
+	if o.SimulatedNodes < 0 {
+		return o, fmt.Errorf("%d simulated nodes: want 0 or more", o.SimulatedNodes)
+	}
+	if err := simulation.CheckFlags(o.Simulate); err != nil {
+		return o, fmt.Errorf("--simulate: %w", err)
 	}
 	if o.Port < 0 || o.Port > 65535 {
 		return o, fmt.Errorf("port %d: want 1 to 65535", o.Port)

@@ -53,7 +53,7 @@ func (u *up) claim(o Options) error {
 		if nodes == 0 && !o.NoNodes {
 			nodes = 1
 		}
-		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: nodes, EtcdServers: o.EtcdServers,
+		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: nodes, SimulatedNodes: o.SimulatedNodes, Simulate: o.Simulate, EtcdServers: o.EtcdServers,
 			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, ControllersArgs: o.ControllersArgs, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
 	case err != nil:
 		return err
@@ -61,8 +61,13 @@ func (u *up) claim(o Options) error {
 		return fmt.Errorf("cluster %q has %d nodes; to have only %d, take it down first (etalon down%s)", c.Name, c.Nodes, o.Nodes, nameFlag(c.Name))
 	case o.Port != 0 && o.Port != c.Port:
 		return fmt.Errorf("cluster %q serves on port %d; to change that, take it down first (etalon down%s)", c.Name, c.Port, nameFlag(c.Name))
+	case o.SimulatedNodes != 0 && o.SimulatedNodes < c.SimulatedNodes:
+		return fmt.Errorf("cluster %q has %d simulated nodes; to have only %d, take it down first (etalon down%s)", c.Name, c.SimulatedNodes, o.SimulatedNodes, nameFlag(c.Name))
 	default:
-		c.Nodes = max(c.Nodes, o.Nodes)
+		c.Nodes, c.SimulatedNodes = max(c.Nodes, o.Nodes), max(c.SimulatedNodes, o.SimulatedNodes)
+		if o.Simulate != nil {
+			c.Simulate = o.Simulate
+		}
 	}
 	c.Programs = o.Programs
 	c.Index, err = thisMachine.claim(c.Name, c.DataDir, c.Index, func(index int) (string, error) {

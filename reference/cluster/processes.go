@@ -3,12 +3,9 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"github.com/etalon-dev/etalon/fixtures/images"
 	"github.com/etalon-dev/etalon/reference/cluster/cgroup"
@@ -81,25 +78,7 @@ func (c *Cluster) startControlPlane() error {
 	for i := range task.Processes {
 		task.Processes[i].Env = node.Environment(c.Programs)
 	}
-	if err := os.Remove(task.StateFile); err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	if err := spec.Save(c.path(controlPlaneFile), task); err != nil {
-		return err
-	}
-	log, err := os.OpenFile(c.path("logs", "supervisor.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := exec.Command(filepath.Join(c.Programs, process.Init), c.path(controlPlaneFile), c.ID)
-	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = log, log, "/", node.Environment(c.Programs)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the control plane: %w", err)
-	}
-	go func() { _ = cmd.Wait() }()
-	return nil
+	return c.supervise(controlPlaneFile, task)
 }
 
 // findControlPlane returns the machine's supervisor, or nil when it does not run.

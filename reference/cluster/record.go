@@ -25,6 +25,9 @@ type Cluster struct {
 	// Index determines the cluster's addresses on this machine.
 	Index int `json:"index"`
 	Nodes int `json:"nodes"`
+	// SimulatedNodes is how many nodes without containers there are, Simulate the settings of their simulator.
+	SimulatedNodes int      `json:"simulatedNodes,omitempty"`
+	Simulate       []string `json:"simulate,omitempty"`
 	// Port of the API server, RegistryPort of the images.
 	Port         int      `json:"port"`
 	RegistryPort int      `json:"registryPort"`
@@ -100,7 +103,7 @@ func (c *Cluster) allNodes() []node.Node {
 }
 
 // entries are all that a cluster keeps in its data directory; Down removes these and nothing else.
-var entries = []string{"pki", "kubeconfig", "kubeconfigs", "etcd", "logs", "nodes", "registry", controlPlaneFile, controlPlaneState, recordFile, lockFile}
+var entries = []string{"pki", "kubeconfig", "kubeconfigs", "etcd", "logs", "nodes", "registry", controlPlaneFile, controlPlaneState, simulationFile, simulationState, recordFile, lockFile}
 
 // checkDataDir refuses a directory that holds something other than this cluster.
 func checkDataDir(dir, name string) error {

@@ -69,6 +69,13 @@ func (c *Cluster) Status(ctx context.Context) (*Status, error) {
 	if supervisor != nil {
 		supervisor.Close()
 	}
+	if c.SimulatedNodes > 0 {
+		component, err := c.simulationComponent()
+		if err != nil {
+			return nil, err
+		}
+		s.Components = append(s.Components, component)
+	}
 	for _, n := range c.allNodes() {
 		component, err := c.nodeComponent(ctx, n)
 		if err != nil {
@@ -85,29 +92,77 @@ func (c *Cluster) Status(ctx context.Context) (*Status, error) {
 
 // machineComponents are the processes of the control plane, by the state that their supervisor keeps.
 func (c *Cluster) machineComponents(ctx context.Context, supervisor *process.Handle) []Component {
-	running := map[string]spec.ProcessState{}
-	if supervisor != nil {
-		if state, err := spec.LoadState(c.path(controlPlaneState)); err == nil {
-			for _, p := range state.Processes {
-				running[p.Name] = p
-			}
-		}
-	}
+	running := c.states(controlPlaneState, supervisor)
 	var list []Component
 	for _, p := range c.controlPlane() {
-		component := Component{Name: p.Name, State: "off"}
-		if now := running[p.Name]; now.Pid != 0 {
-			component.State, component.ok = "running", true
-			component.Detail = fmt.Sprintf("pid %d, restarts %d, for %v", now.Pid, now.Restarts, time.Since(now.Started).Round(time.Second))
-		} else if now.LastExit != "" {
-			component.Detail = "ended: " + now.LastExit
-		}
+		component := describe(p.Name, running[p.Name])
 		if p.Name == "apiserver" && component.ok {
 			component.State, component.ok = c.apiState(ctx)
 		}
 		list = append(list, component)
 	}
 	return list
+}
+
+// states are what a supervisor says of its processes, by name; nothing if it does not run.
+func (c *Cluster) states(file string, supervisor *process.Handle) map[string]spec.ProcessState {
+	states := map[string]spec.ProcessState{}
+	if supervisor == nil {
+		return states
+	}
+	if state, err := spec.LoadState(c.path(file)); err == nil {
+		for _, p := range state.Processes {
+			states[p.Name] = p
+		}
+	}
+	return states
+}
+
+func describe(name string, now spec.ProcessState) Component {
+	component := Component{Name: name, State: "off"}
+	if now.Pid != 0 {
+		component.State, component.ok = "running", true
+		component.Detail = fmt.Sprintf("pid %d, restarts %d, for %v", now.Pid, now.Restarts, time.Since(now.Started).Round(time.Second))
+	} else if now.LastExit != "" {
+		component.Detail = "ended: " + now.LastExit
+	}
+	return component
+}
+
+func (c *Cluster) simulationComponent() (Component, error) {
+	supervisor, err := c.findSimulation()
+	if err != nil {
+		return Component{}, err
+	}
+	if supervisor != nil {
+		defer supervisor.Close()
+	}
+	component := describe("simulation", c.states(simulationState, supervisor)["simulation"])
+	if component.ok {
+		component.Detail += fmt.Sprintf(", %d %s", c.SimulatedNodes, plural(c.SimulatedNodes, "node"))
+	}
+	return component, nil
+}
+
+// Processes are the numbers of the machine's processes of the cluster that run, by name; those in nodes are not among them.
+func (c *Cluster) Processes() (map[string]int, error) {
+	pids := map[string]int{}
+	for file, find := range map[string]func() (*process.Handle, error){controlPlaneState: c.findControlPlane, simulationState: c.findSimulation} {
+		supervisor, err := find()
+		if err != nil {
+			return nil, err
+		}
+		if supervisor == nil {
+			continue
+		}
+		for name, state := range c.states(file, supervisor) {
+			if state.Pid != 0 {
+				pids[name] = state.Pid
+			}
+		}
+		supervisor.Close()
+	}
+	return pids, nil
 }
 
 func (c *Cluster) apiState(ctx context.Context) (string, bool) {

@@ -118,6 +118,11 @@ func (u *up) run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if c.SimulatedNodes > 0 {
+		if err := u.simulate(ctx); err != nil {
+			return err
+		}
+	}
 	u.report.All = time.Since(u.began)
 	return nil
 }

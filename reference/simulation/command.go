@@ -39,18 +39,10 @@ func Command() *cobra.Command {
 	f.StringVar(&kubeconfig, "kubeconfig", "", "how to reach the API server (required)")
 	f.IntVar(&o.Nodes, "nodes", 1, "how many nodes there are")
 	f.StringVar(&o.NodePrefix, "node-prefix", o.NodePrefix, "what their names begin with, before a number from 1")
-	f.StringToStringVar(&text.capacity, "capacity", nil, "each node's capacity, as cpu=32,memory=256Gi,pods=110 (those are the defaults)")
-	f.IntVar(&o.Zones, "zones", 0, "how many zones the nodes are in, in turn (0 for none)")
-	f.StringToStringVar(&o.Labels, "node-labels", nil, "labels of the nodes, beside "+NodeLabel)
-	f.StringSliceVar(&text.taints, "node-taints", nil, "taints of the nodes, as KEY=VALUE:EFFECT")
-	f.StringVar(&text.nodeCIDR, "node-cidr", o.NodeCIDR.String(), "range of the nodes' addresses")
-	f.StringVar(&text.podCIDR, "pod-cidr", o.PodCIDR.String(), "range of the pods' addresses; each node has a /24 of it")
 	f.StringVar(&o.Listen, "listen", "", "IP:PORT of one server that stands in for all nodes' kubelets and tells that there are no containers (none if empty)")
 	f.StringVar(&o.CertFile, "tls-cert-file", "", "certificate of that server")
 	f.StringVar(&o.KeyFile, "tls-private-key-file", "", "key of that certificate")
-	BehaviorFlags(f, &o)
-	f.IntVar(&o.Writers, "writers", o.Writers, "requests for pods that are under way at a time")
-	f.IntVar(&o.HeartbeatWriters, "heartbeat-writers", o.HeartbeatWriters, "requests for nodes that are under way at a time")
+	settings(f, &o, &text)
 	verbosity := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(verbosity)
 	f.AddGoFlag(verbosity.Lookup("v"))
@@ -60,8 +52,38 @@ func Command() *cobra.Command {
 	return cmd
 }
 
-// BehaviorFlags are the flags for how nodes and pods behave.
-func BehaviorFlags(f *pflag.FlagSet, o *Options) {
+// CheckFlags says what is wrong with settings that are flags of the command without their dashes.
+func CheckFlags(flags []string) error {
+	o := DefaultOptions()
+	var text texts
+	f := pflag.NewFlagSet("simulate", pflag.ContinueOnError)
+	settings(f, &o, &text)
+	for _, one := range flags {
+		if err := f.Parse([]string{"--" + one}); err != nil {
+			return err
+		}
+		if one == "" || f.NArg() > 0 {
+			return fmt.Errorf("%q is no flag", one)
+		}
+	}
+	return text.into(&o)
+}
+
+// settings are the flags for what the nodes are, and how they and their pods behave.
+func settings(f *pflag.FlagSet, o *Options, text *texts) {
+	f.StringToStringVar(&text.capacity, "capacity", nil, "each node's capacity, as cpu=32,memory=256Gi,pods=110 (those are the defaults)")
+	f.IntVar(&o.Zones, "zones", 0, "how many zones the nodes are in, in turn (0 for none)")
+	f.StringToStringVar(&o.Labels, "node-labels", nil, "labels of the nodes, beside "+NodeLabel)
+	f.StringSliceVar(&text.taints, "node-taints", nil, "taints of the nodes, as KEY=VALUE:EFFECT")
+	f.StringVar(&text.nodeCIDR, "node-cidr", o.NodeCIDR.String(), "range of the nodes' addresses")
+	f.StringVar(&text.podCIDR, "pod-cidr", o.PodCIDR.String(), "range of the pods' addresses; each node has a /24 of it")
+	behaviorFlags(f, o)
+	f.IntVar(&o.Writers, "writers", o.Writers, "requests for pods that are under way at a time")
+	f.IntVar(&o.HeartbeatWriters, "heartbeat-writers", o.HeartbeatWriters, "requests for nodes that are under way at a time")
+}
+
+// behaviorFlags are the flags for how nodes and pods behave.
+func behaviorFlags(f *pflag.FlagSet, o *Options) {
 	f.DurationVar(&o.LeaseDuration, "lease-duration", o.LeaseDuration, "what the nodes' Leases say")
 	f.DurationVar(&o.LeaseRenew, "lease-renew", o.LeaseRenew, "how often each node renews its Lease; a kubelet does every 10s")
 	f.DurationVar(&o.StatusReport, "status-report", o.StatusReport, "how often each node writes its status although nothing changed")
