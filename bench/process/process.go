@@ -17,6 +17,7 @@ const clockTick = 10 * time.Millisecond
 
 // Process is a program under measurement.
 type Process struct {
+	pid     int
 	command *exec.Cmd
 	done    chan struct{}
 }
@@ -26,13 +27,16 @@ func Start(command *exec.Cmd) (*Process, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	p := &Process{command: command, done: make(chan struct{})}
+	p := &Process{pid: command.Process.Pid, command: command, done: make(chan struct{})}
 	go func() {
 		_ = command.Wait() // how it ended shows in its log
 		close(p.done)
 	}()
 	return p, nil
 }
+
+// Other is a process that someone else started. Its cost can be read, nothing more.
+func Other(pid int) *Process { return &Process{pid: pid} }
 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -50,7 +54,7 @@ func (p *Process) Stop(timeout time.Duration) {
 
 // CPU is the processor time that the process has used, user and system, in steps of 10 ms.
 func (p *Process) CPU() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +81,7 @@ func parseCPU(stat []byte) (time.Duration, error) {
 
 // Memory is the resident memory of the process in bytes, and the part of it that is no file's.
 func (p *Process) Memory() (resident, anonymous int64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0, 0, err
 	}
