@@ -72,7 +72,8 @@ func (c *Controller) nodeChanged(before, now *corev1.Node) {
 	if err != nil {
 		return
 	}
-	c.topology.SetNodes(klog.Background(), nodes)
+	// That nodes are in no zone is nothing to tell each time.
+	c.topology.SetNodes(klog.Background().V(4), nodes)
 	for _, service := range c.topology.GetOverloadedServices() {
 		if key, err := parseKey(service); err == nil {
 			c.queue.Add(key)
