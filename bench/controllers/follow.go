@@ -45,11 +45,10 @@ func newFollower(ctx context.Context, client kubernetes.Interface) (*follower, e
 		return nil, err
 	}
 	shared.StartWithContext(ctx)
-	for kind, synced := range shared.WaitForCacheSync(ctx.Done()) {
+	for _, synced := range shared.WaitForCacheSync(ctx.Done()) {
 		if !synced {
 			return nil, context.Cause(ctx)
 		}
-		_ = kind
 	}
 	return f, nil
 }

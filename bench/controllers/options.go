@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/etalon-dev/etalon/reference/cluster"
 )
 
 // Options say what is measured.
@@ -30,6 +32,9 @@ type Options struct {
 	Kubeconfig, AuditLog string
 	// Progress is told what is being done.
 	Progress io.Writer
+
+	// up has where our own cluster comes from.
+	up cluster.Options
 }
 
 // DefaultOptions take a few minutes on two cores.

@@ -64,8 +64,10 @@ func (b *bench) connect(ctx context.Context) (stop func(), err error) {
 			stop()
 			return nil, err
 		}
-		c, err := cluster.Up(ctx, cluster.Options{Name: fmt.Sprintf("bench-%d", os.Getpid()), NoNodes: true, SimulatedNodes: b.Nodes,
-			NoFsync: true, AuditPolicyFile: file, Timeout: b.Timeout, Progress: b.Progress})
+		up := b.up
+		up.Name, up.NoNodes, up.SimulatedNodes = fmt.Sprintf("bench-%d", os.Getpid()), true, b.Nodes
+		up.NoFsync, up.AuditPolicyFile, up.Timeout, up.Progress = true, file, b.Timeout, b.Progress
+		c, err := cluster.Up(ctx, up)
 		if err != nil {
 			stop()
 			return nil, err
