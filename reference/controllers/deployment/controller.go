@@ -35,6 +35,7 @@ type Controller struct {
 	client      kubernetes.Interface
 	deployments appslisters.DeploymentLister
 	sets        appslisters.ReplicaSetLister
+	setsOf      func(d metav1.Object) []*appsv1.ReplicaSet // and those that it could adopt
 	pods        corelisters.PodLister
 	events      record.EventRecorder
 	writes      *controller.Writes
@@ -50,6 +51,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		client:      client,
 		deployments: deployments.Lister(),
 		sets:        sets.Lister(),
+		setsOf:      controller.ByController[*appsv1.ReplicaSet](sets.Informer()),
 		pods:        pods.Lister(),
 		events:      events,
 		writes:      controller.NewWrites(sets.Informer().GetStore()),
@@ -166,10 +168,6 @@ func (c *Controller) refuse(ctx context.Context, d *appsv1.Deployment) error {
 
 // claim returns the Deployment's sets.
 func (c *Controller) claim(ctx context.Context, d *appsv1.Deployment, selector labels.Selector) ([]*appsv1.ReplicaSet, error) {
-	all, err := c.sets.ReplicaSets(d.Namespace).List(labels.Everything())
-	if err != nil {
-		return nil, err
-	}
 	claimer := controller.Claimer[*appsv1.ReplicaSet]{
 		Owner: d, Kind: kind, Selector: selector,
 		Live: func(ctx context.Context) (metav1.Object, error) {
@@ -184,7 +182,7 @@ func (c *Controller) claim(ctx context.Context, d *appsv1.Deployment, selector l
 			return err
 		},
 	}
-	return claimer.Claim(ctx, all)
+	return claimer.Claim(ctx, c.setsOf(d))
 }
 
 // podsOf returns the pods of the sets where the strategy has to know them.

@@ -9,11 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 
@@ -28,7 +26,8 @@ const staleCache = 50 * time.Millisecond
 type Controller struct {
 	kind   Kind
 	client kubernetes.Interface
-	pods   corelisters.PodLister
+	// podsOf are the pods that a set controls, and those that it could adopt.
+	podsOf func(set metav1.Object) []*corev1.Pod
 	make   controller.Pods
 	writes *controller.Writes
 	queue  *controller.Queue
@@ -42,7 +41,7 @@ func New(name string, kind Kind, client kubernetes.Interface, pods coreinformers
 	c := &Controller{
 		kind:   kind,
 		client: client,
-		pods:   pods.Lister(),
+		podsOf: controller.ByController[*corev1.Pod](pods.Informer()),
 		make:   controller.Pods{Client: client, Events: events},
 		writes: controller.NewWrites(pods.Informer().GetStore()),
 		queue:  controller.NewQueue(name),
@@ -83,8 +82,13 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	var manageErr error
 	if set.Object.GetDeletionTimestamp() == nil {
-		manageErr = c.manage(ctx, set, pods)
+		var acted bool
+		acted, manageErr = c.manage(ctx, set, pods)
 		status.Failure = failure(set.Status.Failure, int(set.Replicas), int(status.Replicas), manageErr, c.now())
+		if acted && status.Failure == nil && set.Status.Failure == nil {
+			// The numbers are those of before, and the pods' events bring us back at once.
+			return staleCache, nil
+		}
 	}
 	if !status.equal(set.Status) {
 		if _, err := c.kind.UpdateStatus(ctx, set, status); err != nil && !apierrors.IsNotFound(err) {
@@ -96,13 +100,9 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 
 // claim returns the pods of the set, finished and terminating ones included.
 func (c *Controller) claim(ctx context.Context, set *Set) ([]*corev1.Pod, error) {
-	all, err := c.pods.Pods(set.Object.GetNamespace()).List(labels.Everything())
-	if err != nil {
-		return nil, err
-	}
 	// A finished pod is not worth adopting or releasing.
 	var candidates []*corev1.Pod
-	for _, pod := range all {
+	for _, pod := range c.podsOf(set.Object) {
 		if !controller.IsFinished(pod) {
 			candidates = append(candidates, pod)
 		}
@@ -124,12 +124,16 @@ func (c *Controller) claim(ctx context.Context, set *Set) ([]*corev1.Pod, error)
 	return claimer.Claim(ctx, candidates)
 }
 
-// manage carries out the plan.
-func (c *Controller) manage(ctx context.Context, set *Set, pods []*corev1.Pod) error {
+// manage carries out the plan, and says whether it asked for anything to be done.
+func (c *Controller) manage(ctx context.Context, set *Set, pods []*corev1.Pod) (acted bool, err error) {
 	active := activeOnly(pods)
-	decided := plan(int(set.Replicas), active, c.related(set, active), c.now())
+	related := active
+	if len(active) > int(set.Replicas) {
+		related = c.related(set, active) // only who goes first depends on them
+	}
+	decided := plan(int(set.Replicas), active, related, c.now())
 	if decided.create > 0 {
-		return c.create(ctx, set, decided.create)
+		return true, c.create(ctx, set, decided.create)
 	}
 	errs := controller.Together(len(decided.delete), func(i int) error {
 		err := c.make.Delete(ctx, set.Object, decided.delete[i])
@@ -141,7 +145,7 @@ func (c *Controller) manage(ctx context.Context, set *Set, pods []*corev1.Pod) e
 		}
 		return err
 	})
-	return errors.Join(errs...)
+	return len(decided.delete) > 0, errors.Join(errs...)
 }
 
 func (c *Controller) create(ctx context.Context, set *Set, count int) error {
@@ -170,20 +174,15 @@ func (c *Controller) related(set *Set, own []*corev1.Pod) []*corev1.Pod {
 	if err != nil {
 		return own
 	}
-	siblings := map[types.UID]bool{}
-	for _, other := range sets {
-		if ref := metav1.GetControllerOfNoCopy(other.Object); ref != nil && ref.UID == owner.UID {
-			siblings[other.Object.GetUID()] = true
-		}
-	}
-	all, err := c.pods.Pods(set.Object.GetNamespace()).List(labels.Everything())
-	if err != nil {
-		return own
-	}
 	var related []*corev1.Pod
-	for _, pod := range activeOnly(all) {
-		if ref := metav1.GetControllerOfNoCopy(pod); ref != nil && siblings[ref.UID] {
-			related = append(related, pod)
+	for _, other := range sets {
+		if ref := metav1.GetControllerOfNoCopy(other.Object); ref == nil || ref.UID != owner.UID {
+			continue
+		}
+		for _, pod := range activeOnly(c.podsOf(other.Object)) {
+			if metav1.IsControlledBy(pod, other.Object) {
+				related = append(related, pod)
+			}
 		}
 	}
 	return related

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -104,8 +105,17 @@ func TestCreatesWhatIsMissing(t *testing.T) {
 			t.Errorf("event %q: %v", event, err)
 		}
 	}
+	// Once it sees what it has made, it tells of it, and once.
+	for deadline := time.Now().Add(30 * time.Second); len(f.verbs("replicasets")) == 0; time.Sleep(5 * time.Millisecond) {
+		if _, err := f.controller.Reconcile(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the status is never written")
+		}
+	}
 	status := f.status(t)
-	if status.ObservedGeneration != 3 || status.Replicas != 1 || status.ReadyReplicas != 1 || status.AvailableReplicas != 1 || status.FullyLabeledReplicas != 1 {
+	if status.ObservedGeneration != 3 || status.Replicas != 3 || status.ReadyReplicas != 1 || status.AvailableReplicas != 1 || status.FullyLabeledReplicas != 3 {
 		t.Errorf("status %+v", status)
 	}
 }
