@@ -186,6 +186,11 @@ func (c *Controller) reconcileClaim(ctx context.Context, key types.NamespacedNam
 	if failure != nil {
 		return failure
 	}
+	if owner := metav1.GetControllerOfNoCopy(claim); owner != nil && owner.Kind == "Pod" {
+		if pod, err := c.pods.Pods(key.Namespace).Get(owner.Name); err == nil && surplus(claim, pod) {
+			plan.delete = true
+		}
+	}
 	if plan.status != nil {
 		if claim, err = c.updateStatus(ctx, key, plan.status); claim == nil || err != nil {
 			return err

@@ -131,3 +131,14 @@ func planClaim(claim *resourcev1.ResourceClaim, needed func(name string, uid typ
 	}
 	return plan
 }
+
+// surplus says whether the claim was generated for an entry of the pod which another claim stands for: the answer to its
+// creation was lost, and it was made again.
+func surplus(claim *resourcev1.ResourceClaim, pod *corev1.Pod) bool {
+	entry, generated := claim.Annotations[resourcev1.PodResourceClaimAnnotation]
+	if !generated || !metav1.IsControlledBy(claim, pod) || claim.DeletionTimestamp != nil || len(claim.Status.ReservedFor) > 0 {
+		return false
+	}
+	name := statuses(pod)[entry]
+	return name != "" && name != claim.Name
+}

@@ -131,3 +131,35 @@ func TestReserved(t *testing.T) {
 		}
 	}
 }
+
+func TestSurplus(t *testing.T) {
+	named := newPod("web", func(p *corev1.Pod) {
+		p.Status.ResourceClaimStatuses = []corev1.PodResourceClaimStatus{{Name: "gpu", ResourceClaimName: ptr.To("one")}}
+	})
+	made := func(name string, mutate ...func(*resourcev1.ResourceClaim)) *resourcev1.ResourceClaim {
+		claim := generated(named, "gpu", newTemplate())
+		claim.Name = name
+		for _, m := range mutate {
+			m(claim)
+		}
+		return claim
+	}
+	used := func(c *resourcev1.ResourceClaim) { c.Status = newClaim("x", "web").Status }
+	schedulers := func(c *resourcev1.ResourceClaim) { delete(c.Annotations, resourcev1.PodResourceClaimAnnotation) }
+	for name, test := range map[string]struct {
+		claim *resourcev1.ResourceClaim
+		pod   *corev1.Pod
+		want  bool
+	}{
+		"the one":             {made("one"), named, false},
+		"another":             {made("two"), named, true},
+		"not decided yet":     {made("two"), newPod("web"), false},
+		"another pod's":       {made("two"), newPod("db"), false},
+		"in use all the same": {made("two", used), named, false},
+		"not from a template": {made("two", schedulers), named, false},
+	} {
+		if got := surplus(test.claim, test.pod); got != test.want {
+			t.Errorf("%s: surplus is %t", name, got)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package resourceclaim
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,7 +67,7 @@ func (c *Controller) addClaim(claim *resourcev1.ResourceClaim) {
 	c.queue.Add(types.NamespacedName{Namespace: claim.Namespace, Name: claimPrefix + claim.Name})
 }
 
-// podChanged looks at a pod with claims, and at its claims when it is done.
+// podChanged looks at a pod with claims, and at its claims when it is done or names them anew.
 func (c *Controller) podChanged(before, now *corev1.Pod) {
 	pod := controller.Either(before, now)
 	if len(pod.Spec.ResourceClaims) == 0 && pod.Status.ExtendedResourceClaimStatus == nil {
@@ -73,7 +75,9 @@ func (c *Controller) podChanged(before, now *corev1.Pod) {
 	}
 	if now != nil && !done(now) {
 		c.addPod(now)
-		return
+		if before == nil || maps.Equal(statuses(before), statuses(now)) {
+			return
+		}
 	}
 	for _, name := range []string{byOwner, byConsumer} {
 		for _, claim := range controller.Indexed[*resourcev1.ResourceClaim](c.claims, name, string(pod.UID)) {
