@@ -58,12 +58,11 @@ type Controller struct {
 	synced           []cache.InformerSynced
 	now              func() time.Time
 
-	// attaching is held from the decision that a volume which only one node may have is free until it is taken.
-	attaching sync.Mutex
-	mu        sync.Mutex
-	unwanted  map[string]map[string]time.Time // by node and attachment
-	told      map[string]string               // by attachment: what was last told about it
-	known     map[string]map[string]bool      // by node: the attachments that something may have been told about
+	mu       sync.Mutex                      // is held for memory only, never over a request
+	unwanted map[string]map[string]time.Time // by node and attachment
+	told     map[string]string               // by attachment: what was last told about it
+	known    map[string]map[string]bool      // by node: the attachments that something may have been told about
+	taken    map[string]taker                // by volume
 }
 
 // New returns the controller.
@@ -92,6 +91,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		unwanted:    map[string]map[string]time.Time{},
 		told:        map[string]string{},
 		known:       map[string]map[string]bool{},
+		taken:       map[string]taker{},
 	}
 	// It fails only if another index has the name, or the informer runs already.
 	_ = attachments.AddIndexers(attachmentIndexes)
@@ -113,6 +113,9 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 
 // Reconcile brings what is attached to the node in line with what its pods use.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	if err := c.learn(ctx, key); err != nil {
+		return 0, err
+	}
 	if !c.nodeWrites.Seen(key) || !c.ofNode.Seen(key) {
 		return 0, nil // What the caches get to know next brings us back.
 	}
@@ -155,15 +158,7 @@ func (c *Controller) look(name string) (*view, error) {
 		name:        name,
 		desired:     map[string]wanted{},
 		attachments: controller.Indexed[*storagev1.VolumeAttachment](c.attachments, byNode, name),
-		elsewhere: func(volume string) []string {
-			var nodes []string
-			for _, a := range controller.Indexed[*storagev1.VolumeAttachment](c.attachments, byVolume, volume) {
-				if a.Spec.NodeName != name {
-					nodes = append(nodes, a.Spec.NodeName)
-				}
-			}
-			return nodes
-		},
+		elsewhere:   func(volume string) []string { return c.elsewhere(volume, name) },
 		volume: func(volume string) *corev1.PersistentVolume {
 			v, err := c.volumes.Get(volume)
 			if err != nil {

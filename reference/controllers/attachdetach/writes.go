@@ -47,38 +47,28 @@ func (c *Controller) detach(ctx context.Context, key types.NamespacedName, a *st
 }
 
 func (c *Controller) attach(ctx context.Context, key types.NamespacedName, w wanted) error {
-	if !shared(w.volume) {
-		// Two nodes may want the volume at the same moment; the cache may not show yet which of them has it.
-		c.attaching.Lock()
-		defer c.attaching.Unlock()
-		if !c.ofVolume.Seen(types.NamespacedName{Name: w.volume.Name}) {
-			c.queue.AddAfter(key, soon)
-			return nil
-		}
-		if v, err := c.look(key.Name); err != nil || len(v.elsewhere(w.volume.Name)) > 0 {
-			c.queue.AddAfter(key, soon)
-			return err
-		}
-	}
 	name := w.volume.Name
+	attachment := attachmentName(w.volume, key.Name)
+	if !shared(w.volume) && !c.take(name, taker{node: key.Name, attachment: attachment}) {
+		c.queue.AddAfter(key, soon)
+		return nil
+	}
 	created, err := c.client.StorageV1().VolumeAttachments().Create(ctx, &storagev1.VolumeAttachment{
-		ObjectMeta: metav1.ObjectMeta{Name: attachmentName(w.volume, key.Name)},
+		ObjectMeta: metav1.ObjectMeta{Name: attachment},
 		Spec: storagev1.VolumeAttachmentSpec{
 			Attacher: w.volume.Spec.CSI.Driver, NodeName: key.Name,
 			Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &name},
 		},
 	}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
 	if err != nil {
-		c.tell(w.pods, corev1.EventTypeWarning, FailedAttachVolume, fmt.Sprintf("AttachVolume.Attach failed for volume %q : %v", name, err))
+		if !apierrors.IsAlreadyExists(err) {
+			c.tell(w.pods, corev1.EventTypeWarning, FailedAttachVolume, fmt.Sprintf("AttachVolume.Attach failed for volume %q : %v", name, err))
+		}
 		return fmt.Errorf("attaching volume %s to node %s: %w", name, key.Name, err)
 	}
-	c.ofNode.Wrote(key, created)
-	c.ofVolume.Wrote(types.NamespacedName{Name: name}, created)
 	c.mu.Lock()
 	c.told[created.Name] = "" // its outcome is news
 	c.mu.Unlock()
+	c.have(key, name, created)
 	return nil
 }
