@@ -2,6 +2,7 @@ package noderestriction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -70,8 +71,10 @@ func (w write) mayRequest(audience, namespace string) bool {
 	return err == nil && decision == authorizer.DecisionAllow
 }
 
-// usesAudience: a projected token, or a CSI driver of a volume, asks for it.
+// usesAudience: a projected token, or a CSI driver of a volume, asks for it. Volumes that cannot be looked into
+// matter only if none of the others does.
 func (p *Plugin) usesAudience(pod *corev1.Pod, audience string) (bool, error) {
+	var errs []error
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]
 		if v.Projected != nil {
@@ -83,7 +86,7 @@ func (p *Plugin) usesAudience(pod *corev1.Pod, audience string) (bool, error) {
 		}
 		driver, err := p.driverOf(pod, v)
 		if err != nil {
-			return false, err
+			errs = append(errs, err)
 		}
 		if driver != nil {
 			for _, request := range driver.Spec.TokenRequests {
@@ -93,7 +96,7 @@ func (p *Plugin) usesAudience(pod *corev1.Pod, audience string) (bool, error) {
 			}
 		}
 	}
-	return false, nil
+	return false, errors.Join(errs...)
 }
 
 // driverOf is the CSI driver that mounts the volume, nil if there is none.
@@ -110,6 +113,9 @@ func (p *Plugin) driverOf(pod *corev1.Pod, v *corev1.Volume) (*storagev1.CSIDriv
 		claim, err := p.claims.PersistentVolumeClaims(pod.Namespace).Get(claimName)
 		if err != nil {
 			return nil, err
+		}
+		if claim.Spec.VolumeName == "" {
+			return nil, nil // not bound yet
 		}
 		volume, err := p.volumes.Get(claim.Spec.VolumeName)
 		if err != nil {
