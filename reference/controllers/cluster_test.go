@@ -9,13 +9,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/apiservertest"
 	"github.com/etalon-dev/etalon/reference/controllers"
+	"github.com/etalon-dev/etalon/reference/controllers/controllertest"
 )
 
 // patience bounds every wait. It is long, because it is only ever waited out by
@@ -43,7 +43,7 @@ func start(t *testing.T) *cluster {
 			LeaderElect: true,
 		})
 	}()
-	go animate(ctx, client)
+	go controllertest.Nodes{Client: client}.Run(ctx)
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -51,28 +51,6 @@ func start(t *testing.T) *cluster {
 		}
 	})
 	return &cluster{Interface: client, config: server.Config}
-}
-
-// animate stands in for nodes: every pod is running and ready at once.
-func animate(ctx context.Context, client kubernetes.Interface) {
-	for ctx.Err() == nil {
-		pods, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
-		if err != nil {
-			continue
-		}
-		for event := range pods.ResultChan() {
-			pod, ok := event.Object.(*corev1.Pod)
-			if !ok || event.Type == watch.Deleted || pod.Status.Phase != corev1.PodPending || pod.DeletionTimestamp != nil {
-				continue
-			}
-			pod.Status.Phase = corev1.PodRunning
-			pod.Status.Conditions = []corev1.PodCondition{{
-				Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
-			}}
-			// Whoever has changed or deleted it in between has made another event.
-			_, _ = client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-		}
-	}
 }
 
 // until waits for the condition; the last error it returned is the explanation.

@@ -54,6 +54,19 @@ func setCondition(status *appsv1.DeploymentStatus, kind appsv1.DeploymentConditi
 	})
 }
 
+// noteCompletion tells of the end of a rollout. Where the one before had the same
+// end, and a crash has kept what lay between from being told, the message is what
+// is new.
+func noteCompletion(status *appsv1.DeploymentStatus, message string, now time.Time) {
+	if before := condition(status, appsv1.DeploymentProgressing); before != nil && before.Reason == newReplicaSetAvailable && before.Message == message {
+		return
+	}
+	replaceCondition(status, appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: newReplicaSetAvailable, Message: message,
+		LastUpdateTime: metav1.NewTime(now), LastTransitionTime: metav1.NewTime(now),
+	})
+}
+
 // noteProgress renews the Progressing condition even if it said so before: its
 // update time is what the deadline counts from.
 func noteProgress(status *appsv1.DeploymentStatus, message string, now time.Time) {

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -78,15 +79,10 @@ func judge(before, status *appsv1.DeploymentStatus, d *appsv1.Deployment, sets [
 	current, _ := split(d, sets)
 	if !hasDeadline(d) {
 		dropCondition(status, appsv1.DeploymentProgressing)
-	} else if !restsComplete(status) {
-		subject := fmt.Sprintf("Deployment %q", d.Name)
-		if current != nil {
-			subject = fmt.Sprintf("ReplicaSet %q", current.Name)
-		}
+	} else if subject := subject(d, current); !restsComplete(status, subject) {
 		switch {
 		case complete(d, status):
-			setCondition(status, appsv1.DeploymentProgressing, corev1.ConditionTrue, newReplicaSetAvailable,
-				subject+" has successfully progressed.", now)
+			noteCompletion(status, subject+" has successfully progressed.", now)
 		case progressed(before, status):
 			noteProgress(status, subject+" is progressing.", now)
 		case timedOut(d, status, now):
@@ -97,11 +93,21 @@ func judge(before, status *appsv1.DeploymentStatus, d *appsv1.Deployment, sets [
 	carryFailure(status, current, sets)
 }
 
-// restsComplete reports whether the rollout had finished before and nothing has
-// been rolled out since. A pod lost later is not a matter of progress.
-func restsComplete(status *appsv1.DeploymentStatus) bool {
+// subject is what a message about progress speaks of.
+func subject(d *appsv1.Deployment, current *appsv1.ReplicaSet) string {
+	if current == nil {
+		return fmt.Sprintf("Deployment %q", d.Name)
+	}
+	return fmt.Sprintf("ReplicaSet %q", current.Name)
+}
+
+// restsComplete reports whether the rollout of the subject had finished before
+// and nothing has been rolled out since. A pod lost later is not a matter of
+// progress.
+func restsComplete(status *appsv1.DeploymentStatus, subject string) bool {
 	progressing := condition(status, appsv1.DeploymentProgressing)
-	return status.Replicas == status.UpdatedReplicas && progressing != nil && progressing.Reason == newReplicaSetAvailable
+	return status.Replicas == status.UpdatedReplicas && progressing != nil && progressing.Reason == newReplicaSetAvailable &&
+		strings.HasPrefix(progressing.Message, subject)
 }
 
 // deadlineIn says when to look whether the deadline has passed; zero if never.

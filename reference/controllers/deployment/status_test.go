@@ -118,3 +118,19 @@ func TestTerminatingPodsAreCounted(t *testing.T) {
 		t.Errorf("terminating: %v, want 2", got)
 	}
 }
+
+// A controller that was killed after it had made the set of a new template, and
+// before it had said so, still tells of that set in the end.
+func TestCompletionIsThatOfTheCurrentSet(t *testing.T) {
+	c := newCluster(2, appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType})
+	c.settle(t)
+	told := c.d.Status.DeepCopy()
+	c.deploy(2)
+	c.settle(t)
+	current, _ := split(c.d, c.sets)
+	c.d.Status.Conditions = told.Conditions
+	c.settle(t)
+	if got, want := condition(&c.d.Status, appsv1.DeploymentProgressing).Message, `ReplicaSet "`+current.Name+`" has successfully progressed.`; got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,82 @@
+package controllertest
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
+)
+
+// Nodes stand in for the nodes of a cluster that has only an API server.
+type Nodes struct {
+	Client kubernetes.Interface
+	// Namespace is that of the pods they run; all if empty.
+	Namespace string
+	// Node is the name of the node that pods are put on. Without a name they are
+	// on none, and so are gone as soon as they are deleted; with one they have an
+	// end that the node must report.
+	Node string
+	// Status sets the status that the pod should have by now: running and ready
+	// if nil. It is asked at each change of the pod.
+	Status func(*corev1.Pod)
+}
+
+// Run runs pods until ctx ends.
+func (n Nodes) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		pods, err := n.Client.CoreV1().Pods(n.Namespace).Watch(ctx, metav1.ListOptions{})
+		if err != nil {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		for event := range pods.ResultChan() {
+			if pod, ok := event.Object.(*corev1.Pod); ok && event.Type != watch.Deleted {
+				n.run(ctx, pod)
+			}
+		}
+	}
+}
+
+// run takes the pod one stage further. Whoever has changed or deleted it in
+// between has made another event, so errors need no care.
+func (n Nodes) run(ctx context.Context, pod *corev1.Pod) {
+	api := n.Client.CoreV1().Pods(pod.Namespace)
+	switch {
+	case pod.DeletionTimestamp != nil:
+		if ptr.Deref(pod.DeletionGracePeriodSeconds, 0) > 0 {
+			_ = api.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
+		}
+	case n.Node != "" && pod.Spec.NodeName == "":
+		_ = api.Bind(ctx, &corev1.Binding{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: n.Node},
+		}, metav1.CreateOptions{})
+	default:
+		before := pod.Status.DeepCopy()
+		status := n.Status
+		if status == nil {
+			status = RunningAndReady
+		}
+		if status(pod); !equality.Semantic.DeepEqual(before, &pod.Status) {
+			_, _ = api.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		}
+	}
+}
+
+// RunningAndReady makes a pending pod so.
+func RunningAndReady(pod *corev1.Pod) {
+	if pod.Status.Phase != corev1.PodPending {
+		return
+	}
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
+	}}
+}
