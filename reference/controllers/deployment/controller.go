@@ -38,7 +38,8 @@ type Controller struct {
 	setsOf      func(d metav1.Object) []*appsv1.ReplicaSet // and those that it could adopt
 	pods        corelisters.PodLister
 	events      record.EventRecorder
-	writes      *controller.Writes
+	writes      *controller.Writes // to sets
+	told        *controller.Writes // to the Deployments themselves
 	queue       *controller.Queue
 	synced      []cache.InformerSynced
 	now         func() time.Time
@@ -55,6 +56,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		pods:        pods.Lister(),
 		events:      events,
 		writes:      controller.NewWrites(sets.Informer().GetStore()),
+		told:        controller.NewWrites(deployments.Informer().GetStore()),
 		queue:       controller.NewQueue(Name),
 		now:         time.Now,
 	}
@@ -88,7 +90,8 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if selector.Empty() {
 		return 0, c.refuse(ctx, d)
 	}
-	if !c.writes.Seen(key) {
+	// A status written from an old version of the Deployment would only be refused.
+	if !c.writes.Seen(key) || !c.told.Seen(key) {
 		return staleCache, nil
 	}
 	sets, err := c.claim(ctx, d, selector)
@@ -141,6 +144,7 @@ func (c *Controller) noteRevision(ctx context.Context, d *appsv1.Deployment, rev
 	if err != nil {
 		return fmt.Errorf("noting revision %s on Deployment %s: %w", revision, controller.Key(d), err)
 	}
+	c.told.Wrote(controller.Key(d), updated)
 	d.ResourceVersion = updated.ResourceVersion
 	return nil
 }
@@ -150,8 +154,11 @@ func (c *Controller) writeStatus(ctx context.Context, d *appsv1.Deployment, stat
 		return nil
 	}
 	d.Status = *status
-	_, err := c.client.AppsV1().Deployments(d.Namespace).UpdateStatus(ctx, d, metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	updated, err := c.client.AppsV1().Deployments(d.Namespace).UpdateStatus(ctx, d, metav1.UpdateOptions{})
+	switch {
+	case err == nil:
+		c.told.Wrote(controller.Key(d), updated)
+	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("updating the status of Deployment %s: %w", controller.Key(d), err)
 	}
 	return nil

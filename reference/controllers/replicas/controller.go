@@ -29,7 +29,8 @@ type Controller struct {
 	// podsOf are the pods that a set controls, and those that it could adopt.
 	podsOf func(set metav1.Object) []*corev1.Pod
 	make   controller.Pods
-	writes *controller.Writes
+	writes *controller.Writes // to pods
+	told   *controller.Writes // to the sets' statuses
 	queue  *controller.Queue
 	synced []cache.InformerSynced
 	now    func() time.Time
@@ -44,6 +45,7 @@ func New(name string, kind Kind, client kubernetes.Interface, pods coreinformers
 		podsOf: controller.ByController[*corev1.Pod](pods.Informer()),
 		make:   controller.Pods{Client: client, Events: events},
 		writes: controller.NewWrites(pods.Informer().GetStore()),
+		told:   controller.NewWrites(kind.Informer().GetStore()),
 		queue:  controller.NewQueue(name),
 		now:    time.Now,
 	}
@@ -69,7 +71,8 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, err
 	}
-	if !c.writes.Seen(key) {
+	// A status written from an old version of the set would only be refused.
+	if !c.writes.Seen(key) || !c.told.Seen(key) {
 		return staleCache, nil
 	}
 	pods, err := c.claim(ctx, set)
@@ -91,7 +94,10 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		}
 	}
 	if !status.equal(set.Status) {
-		if _, err := c.kind.UpdateStatus(ctx, set, status); err != nil && !apierrors.IsNotFound(err) {
+		switch updated, err := c.kind.UpdateStatus(ctx, set, status); {
+		case err == nil:
+			c.told.Wrote(key, updated)
+		case !apierrors.IsNotFound(err):
 			return 0, errors.Join(manageErr, fmt.Errorf("updating the status of %s %s: %w", c.kind.GVK().Kind, key, err))
 		}
 	}
