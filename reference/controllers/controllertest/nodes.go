@@ -17,7 +17,8 @@ type Nodes struct {
 	Client kubernetes.Interface
 	// Namespace is that of the pods they run; all if empty.
 	Namespace string
-	// Node is the name of the node that pods are put on. Without a name they are
+	// Node is the name of the node that pods are put on; those that name another in
+	// their affinity, as a DaemonSet's do, are put on that. Without a name they are
 	// on none, and so are gone as soon as they are deleted; with one they have an
 	// end that the node must report.
 	Node string
@@ -56,7 +57,7 @@ func (n Nodes) run(ctx context.Context, pod *corev1.Pod) {
 		}
 	case n.Node != "" && pod.Spec.NodeName == "":
 		_ = api.Bind(ctx, &corev1.Binding{
-			ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: n.Node},
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: n.choose(pod)},
 		}, metav1.CreateOptions{})
 	default:
 		before := pod.Status.DeepCopy()
@@ -79,4 +80,20 @@ func RunningAndReady(pod *corev1.Pod) {
 	pod.Status.Conditions = []corev1.PodCondition{{
 		Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(),
 	}}
+}
+
+// choose is the node that the pod is to be put on.
+func (n Nodes) choose(pod *corev1.Pod) string {
+	affinity := pod.Spec.Affinity
+	if affinity == nil || affinity.NodeAffinity == nil || affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return n.Node
+	}
+	for _, term := range affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		for _, field := range term.MatchFields {
+			if field.Key == metav1.ObjectNameField && len(field.Values) == 1 {
+				return field.Values[0]
+			}
+		}
+	}
+	return n.Node
 }
