@@ -120,38 +120,43 @@ var _ = Describe("failures", func() {
 		jobs.MustReach(ctx, "the Job is complete", one(func(j *batchv1.Job) bool { return is(j, batchv1.JobComplete) && j.Status.Failed == 0 }))
 	})
 
+	// Their pods are on a node that has fallen silent: they neither end nor go until the spec says so. A pod
+	// without a node would be failed by the collector of pods as soon as it is to go.
+
 	f.It("jobs/replacement-when-failed", func(ctx SpecContext) {
+		node := f.StandInNode(ctx, nil)
 		for _, policy := range []batchv1.PodReplacementPolicy{batchv1.Failed, batchv1.TerminatingOrFailed} {
 			name := map[batchv1.PodReplacementPolicy]string{batchv1.Failed: "patient", batchv1.TerminatingOrFailed: "hasty"}[policy]
 			pods := f.WatchPods(ctx, "app="+name)
-			work := job(Idle(), 1, 1)
+			template := Pod(name, "sleep", "24h")
+			node.Take(&template.Spec)
+			work := job(template, 1, 1)
 			work.Name, work.Spec.PodReplacementPolicy = name, &policy
 			work.Spec.Template.Labels["app"] = name
-			work.Spec.Template.Finalizers = []string{Hold}
+			node.Speak(ctx)
 			f.Create(ctx, work)
-			first := pods.MustReach(ctx, "the pod is made", active(1))[0]
-			f.LetGoAfterwards(first)
+			first := pods.MustReach(ctx, "the pod is ready", Exactly(1, Ready))[0]
+			node.Silence()
 			f.Delete(ctx, first)
 			pods.MustReach(ctx, "it is terminating", Exactly(1, func(p *corev1.Pod) bool { return p.UID == first.UID && p.DeletionTimestamp != nil }))
 			if policy == batchv1.Failed {
 				pods.MustNever(ctx, "it is replaced before it has ended", func(now []*corev1.Pod) bool { return len(now) != 1 }, Quiet)
 				end(ctx, f, first, 1)
 			}
-			next := pods.MustReach(ctx, "it is replaced", func(now []*corev1.Pod) bool { return len(now) == 2 && active(1)(now) })
-			f.LetGoAfterwards(Where(next, Active)[0])
+			pods.MustReach(ctx, "it is replaced", active(1))
 		}
 	})
 
 	f.It("jobs/finished-only-after-pods", func(ctx SpecContext) {
 		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
-		work := job(Idle(), 2, 2)
+		node := f.StandInNode(ctx, nil)
+		template := Pod("work", "sleep", "24h")
+		node.Take(&template.Spec)
+		work := job(template, 2, 2)
 		work.Spec.BackoffLimit = ptr.To[int32](0)
-		work.Spec.Template.Finalizers = []string{Hold}
 		f.Create(ctx, work)
-		running := pods.MustReach(ctx, "both are active", active(2))
-		for _, pod := range running {
-			f.LetGoAfterwards(pod)
-		}
+		running := pods.MustReach(ctx, "both are ready", Exactly(2, Ready))
+		node.Silence()
 		end(ctx, f, running[0], 1)
 		jobs.MustReach(ctx, "the Job will fail", with(batchv1.JobFailureTarget))
 		pods.MustReach(ctx, "the other pod is terminating", func(now []*corev1.Pod) bool {
