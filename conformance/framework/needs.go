@@ -17,16 +17,17 @@ import (
 func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 	GinkgoHelper()
 	for _, need := range needs {
-		kind, argument, _ := strings.Cut(need, ":")
-		switch {
-		case need == spec.StandInNodes:
+		if need == spec.StandInNodes {
 			f.skipWithoutStandIns(ctx)
-		case need == spec.PodMetrics:
+		}
+		if need == spec.PodMetrics {
 			f.skipWithoutPodMetrics(ctx)
-		case strings.HasPrefix(need, spec.FreeGroup):
-			f.skipUnlessFree(ctx, strings.TrimPrefix(need, spec.FreeGroup))
-		case kind == "nodes":
-			wanted, err := strconv.Atoi(argument)
+		}
+		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
+			f.skipUnlessFree(ctx, group)
+		}
+		if count, isNodes := strings.CutPrefix(need, "nodes:"); isNodes {
+			wanted, err := strconv.Atoi(count)
 			f.must(err, "read the need %q", need)
 			if has := len(f.Nodes(ctx)); has < wanted {
 				Skip(fmt.Sprintf("needs %s: the cluster has %d node(s) that are Ready and take any pod", need, has))

@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,6 +61,18 @@ func (f *Framework) WatchJob(ctx context.Context, name string) *Observer[*batchv
 func (f *Framework) WatchJobs(ctx context.Context, selector string) *Observer[*batchv1.Job] {
 	GinkgoHelper()
 	return observe[*batchv1.Job](ctx, f, "Jobs "+selector, f.API.BatchV1().Jobs(f.Namespace), metav1.ListOptions{LabelSelector: selector}, jobLine)
+}
+
+// WatchCronJob observes one CronJob by name.
+func (f *Framework) WatchCronJob(ctx context.Context, name string) *Observer[*batchv1.CronJob] {
+	GinkgoHelper()
+	return observe[*batchv1.CronJob](ctx, f, "CronJob "+name, f.API.BatchV1().CronJobs(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, cronJobLine)
+}
+
+// WatchBudget observes one PodDisruptionBudget by name.
+func (f *Framework) WatchBudget(ctx context.Context, name string) *Observer[*policyv1.PodDisruptionBudget] {
+	GinkgoHelper()
+	return observe[*policyv1.PodDisruptionBudget](ctx, f, "PodDisruptionBudget "+name, f.API.PolicyV1().PodDisruptionBudgets(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, budgetLine)
 }
 
 // WatchSlices observes the EndpointSlices of a Service.
@@ -150,6 +163,26 @@ func jobLine(job *batchv1.Job) string {
 		fmt.Fprintf(&b, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
 	}
 	return b.String()
+}
+
+func cronJobLine(c *batchv1.CronJob) string {
+	var active []string
+	for _, job := range c.Status.Active {
+		active = append(active, job.Name)
+	}
+	return fmt.Sprintf("%s: schedule %q, suspended %t, active %v, last scheduled %v, last successful %v", c.Name, c.Spec.Schedule,
+		ptr.Deref(c.Spec.Suspend, false), active, c.Status.LastScheduleTime, c.Status.LastSuccessfulTime)
+}
+
+func budgetLine(b *policyv1.PodDisruptionBudget) string {
+	var line strings.Builder
+	s := b.Status
+	fmt.Fprintf(&line, "%s: generation %d observed %d, expects %d, healthy %d, desires %d, allows %d, disrupted %v", b.Name, b.Generation,
+		s.ObservedGeneration, s.ExpectedPods, s.CurrentHealthy, s.DesiredHealthy, s.DisruptionsAllowed, s.DisruptedPods)
+	for _, c := range s.Conditions {
+		fmt.Fprintf(&line, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
+	}
+	return line.String()
 }
 
 func sliceLine(slice *discoveryv1.EndpointSlice) string {
