@@ -7,6 +7,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/authorization"
 	_ "github.com/etalon-dev/etalon/conformance/autoscaling"
 	_ "github.com/etalon-dev/etalon/conformance/configuration"
+	_ "github.com/etalon-dev/etalon/conformance/cronjobs"
 	_ "github.com/etalon-dev/etalon/conformance/deployments"
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"
 	_ "github.com/etalon-dev/etalon/conformance/jobs"
