@@ -9,6 +9,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/configuration"
 	_ "github.com/etalon-dev/etalon/conformance/cronjobs"
 	_ "github.com/etalon-dev/etalon/conformance/deployments"
+	_ "github.com/etalon-dev/etalon/conformance/disruption"
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"
 	_ "github.com/etalon-dev/etalon/conformance/jobs"
 	_ "github.com/etalon-dev/etalon/conformance/labels"
