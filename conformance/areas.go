@@ -8,6 +8,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/autoscaling"
 	_ "github.com/etalon-dev/etalon/conformance/configuration"
 	_ "github.com/etalon-dev/etalon/conformance/cronjobs"
+	_ "github.com/etalon-dev/etalon/conformance/daemonsets"
 	_ "github.com/etalon-dev/etalon/conformance/deployments"
 	_ "github.com/etalon-dev/etalon/conformance/disruption"
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"

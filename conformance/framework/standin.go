@@ -29,7 +29,8 @@ const StandInKey = "conformance.etalon.dev/stand-in"
 const beat = 3 * time.Second
 
 // StandInNode is a Node without a machine, whose kubelet is the spec: it says of the node what the spec
-// wants, and of the pods bound to it that they run and are ready. So specs see what becomes of pods
+// wants, and of the pods bound to it that they run and are ready, once their readiness gates permit. So specs
+// see what becomes of pods
 // when a node fails, on any cluster, without breaking a real one. It is in a zone of its own, so that
 // its failure is no reason to stop evictions elsewhere.
 type StandInNode struct {
@@ -232,8 +233,8 @@ func setNodeCondition(status *corev1.NodeStatus, kind corev1.NodeConditionType, 
 	status.Conditions = append(status.Conditions, wanted)
 }
 
-// runPods says of every pod that is bound to the node that it runs and is ready, and removes those that
-// are to end, until ctx ends. A silent node does neither.
+// runPods says of every pod that is bound to the node that it runs and, its readiness gates permitting, is
+// ready, and removes those that are to end, until ctx ends. A silent node does neither.
 func (s *StandInNode) runPods(ctx context.Context) {
 	options := metav1.ListOptions{FieldSelector: "spec.nodeName=" + s.Name}
 	for ctx.Err() == nil {
@@ -260,11 +261,23 @@ func (s *StandInNode) runPod(ctx context.Context, pod *corev1.Pod) {
 		_ = pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0), Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 		return
 	}
-	if pod.Status.Phase != corev1.PodPending && pod.Status.Phase != "" {
+	started := pod.Status.Phase == corev1.PodRunning
+	told := corev1.ConditionTrue
+	for _, gate := range pod.Spec.ReadinessGates {
+		if PodCondition(pod, gate.ConditionType).Status != corev1.ConditionTrue {
+			told = corev1.ConditionFalse
+		}
+	}
+	if Ended(pod) || started && (len(pod.Spec.ReadinessGates) == 0 || PodCondition(pod, corev1.PodReady).Status == told) {
 		return
 	}
 	pod = pod.DeepCopy()
 	now := metav1.Now()
+	setPodCondition(pod, corev1.PodReady, told, now)
+	if started {
+		_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		return
+	}
 	pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, &now
 	pod.Status.ContainerStatuses = nil
 	for _, container := range pod.Spec.Containers {
@@ -273,11 +286,14 @@ func (s *StandInNode) runPod(ctx context.Context, pod *corev1.Pod) {
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
 		})
 	}
-	for _, kind := range []corev1.PodConditionType{corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
-		pod.Status.Conditions = slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == kind })
-		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: now})
-	}
+	setPodCondition(pod, corev1.PodInitialized, corev1.ConditionTrue, now)
+	setPodCondition(pod, corev1.ContainersReady, corev1.ConditionTrue, now)
 	_, _ = pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+}
+
+func setPodCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, now metav1.Time) {
+	pod.Status.Conditions = slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == kind })
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: kind, Status: status, LastTransitionTime: now})
 }
 
 // remove removes the node, its Lease, and the pods that nobody is left to end.

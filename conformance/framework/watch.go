@@ -75,6 +75,12 @@ func (f *Framework) WatchBudget(ctx context.Context, name string) *Observer[*pol
 	return observe[*policyv1.PodDisruptionBudget](ctx, f, "PodDisruptionBudget "+name, f.API.PolicyV1().PodDisruptionBudgets(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, budgetLine)
 }
 
+// WatchDaemonSet observes one DaemonSet by name.
+func (f *Framework) WatchDaemonSet(ctx context.Context, name string) *Observer[*appsv1.DaemonSet] {
+	GinkgoHelper()
+	return observe[*appsv1.DaemonSet](ctx, f, "DaemonSet "+name, f.API.AppsV1().DaemonSets(f.Namespace), metav1.ListOptions{FieldSelector: "metadata.name=" + name}, daemonSetLine)
+}
+
 // WatchSlices observes the EndpointSlices of a Service.
 func (f *Framework) WatchSlices(ctx context.Context, service string) *Observer[*discoveryv1.EndpointSlice] {
 	GinkgoHelper()
@@ -183,6 +189,12 @@ func budgetLine(b *policyv1.PodDisruptionBudget) string {
 		fmt.Fprintf(&line, ", %s=%s (%s)", c.Type, c.Status, c.Reason)
 	}
 	return line.String()
+}
+
+func daemonSetLine(d *appsv1.DaemonSet) string {
+	s := d.Status
+	return fmt.Sprintf("%s: generation %d observed %d, desired %d, current %d, misscheduled %d, updated %d, ready %d, available %d, unavailable %d", d.Name, d.Generation,
+		s.ObservedGeneration, s.DesiredNumberScheduled, s.CurrentNumberScheduled, s.NumberMisscheduled, s.UpdatedNumberScheduled, s.NumberReady, s.NumberAvailable, s.NumberUnavailable)
 }
 
 func sliceLine(slice *discoveryv1.EndpointSlice) string {
