@@ -49,7 +49,7 @@ var _ = Describe("what a DaemonSet is", func() {
 		refused("spec.template.metadata.labels", func(set *appsv1.DaemonSet) { set.Spec.Template.Labels = map[string]string{"app": "other"} })
 		refused("spec.minReadySeconds", func(set *appsv1.DaemonSet) { set.Spec.MinReadySeconds = -1 })
 		refused("spec.revisionHistoryLimit", func(set *appsv1.DaemonSet) { set.Spec.RevisionHistoryLimit = ptr.To[int32](-1) })
-		refused("spec.updateStrategy.type", func(set *appsv1.DaemonSet) { set.Spec.UpdateStrategy.Type = "Recreate" })
+		refused("spec.updateStrategy", func(set *appsv1.DaemonSet) { set.Spec.UpdateStrategy.Type = "Recreate" })
 	})
 
 	f.It("daemonsets/invalid-bounds", func(ctx SpecContext) {
