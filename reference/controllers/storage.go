@@ -4,6 +4,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
+	"github.com/etalon-dev/etalon/reference/controllers/devicetainteviction"
 	"github.com/etalon-dev/etalon/reference/controllers/ephemeralvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/resourceclaim"
@@ -24,6 +25,9 @@ var storage = []registration{
 		return ephemeralvolume.New(e.client, e.shared, e.events(ephemeralvolume.Component))
 	}},
 	{resourceclaim.Name, 10, func(e *env) runner { return resourceclaim.New(e.client, e.shared, e.events(resourceclaim.Component)) }},
+	{devicetainteviction.Name, 10, func(e *env) runner {
+		return devicetainteviction.New(e.client, e.shared, e.events(devicetainteviction.Name))
+	}},
 	{storageprotection.ClaimsName, 2, func(e *env) runner { return storageprotection.Claims(e.client, e.shared) }},
 	{storageprotection.VolumesName, 1, func(e *env) runner { return storageprotection.Volumes(e.client, e.shared) }},
 	{storageprotection.ClassesName, 1, func(e *env) runner { return storageprotection.Classes(e.client, e.shared) }},
@@ -37,7 +41,9 @@ var storageRules = []rbacv1.PolicyRule{
 	allow("", "persistentvolumeclaims/status", "patch", "update"),
 	allow("", "nodes/status", "patch"),
 	allow("storage.k8s.io", "volumeattachments", "create", "delete"),
-	allow("", "pods/status", "patch"),
+	allow("", "pods/status", "patch", "update"),
+	allow("", "pods", "delete"),
+	allow("resource.k8s.io", "devicetaintrules/status", "update"),
 	allow("resource.k8s.io", "resourceclaims", "create", "delete", "update"),
 	allow("resource.k8s.io", "resourceclaims/status", "update"),
 	allow("resource.k8s.io", "resourceclaims/binding", "update"),

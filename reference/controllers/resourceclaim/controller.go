@@ -38,6 +38,7 @@ type Controller struct {
 	templates resourcelisters.ResourceClaimTemplateLister
 	lister    resourcelisters.ResourceClaimLister
 	claims    cache.SharedIndexInformer
+	reserved  func(pod types.UID) []*resourcev1.ResourceClaim
 	podIndex  cache.SharedIndexInformer
 	writes    *controller.Writes // of claims, on behalf of a key
 	podWrites *controller.Writes
@@ -55,6 +56,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		templates: templates.Lister(),
 		lister:    claims.Lister(),
 		claims:    claims.Informer(),
+		reserved:  controller.ResourceClaimsByConsumer(claims.Informer()),
 		podIndex:  pods.Informer(),
 		writes:    controller.NewWrites(claims.Informer().GetStore()),
 		podWrites: controller.NewWrites(pods.Informer().GetStore()),

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	byOwner    = "resource-claims-by-owner"    // by the uid of the pod that they were made for
-	byConsumer = "resource-claims-by-consumer" // by the uid of the pods that they are reserved for
-	byClaim    = "pods-by-resource-claim"      // by the claims that they name
+	byOwner    = "resource-claims-by-owner" // by the uid of the pod that they were made for
+	byClaim    = "pods-by-resource-claim"   // by the claims that they name
 	byTemplate = "pods-by-resource-claim-template"
 )
 
@@ -25,13 +24,6 @@ var claimIndexes = cache.Indexers{
 			return []string{string(owner.UID)}
 		}
 		return nil
-	}),
-	byConsumer: controller.IndexBy(func(claim *resourcev1.ResourceClaim) []string {
-		var uids []string
-		for _, r := range claim.Status.ReservedFor {
-			uids = append(uids, string(r.UID))
-		}
-		return uids
 	}),
 }
 
@@ -79,10 +71,11 @@ func (c *Controller) podChanged(before, now *corev1.Pod) {
 			return
 		}
 	}
-	for _, name := range []string{byOwner, byConsumer} {
-		for _, claim := range controller.Indexed[*resourcev1.ResourceClaim](c.claims, name, string(pod.UID)) {
-			c.addClaim(claim)
-		}
+	for _, claim := range controller.Indexed[*resourcev1.ResourceClaim](c.claims, byOwner, string(pod.UID)) {
+		c.addClaim(claim)
+	}
+	for _, claim := range c.reserved(pod.UID) {
+		c.addClaim(claim)
 	}
 }
 

@@ -2,13 +2,11 @@ package tainteviction
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -17,44 +15,45 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
+	"github.com/etalon-dev/etalon/reference/controllers/eviction"
 )
 
 const (
 	// Name is the controller's name in events and logs.
 	Name = "taint-eviction-controller"
-
-	evictionReason = "TaintManagerEviction"
 )
+
+var texts = eviction.Texts{
+	Event: "TaintManagerEviction", Reason: "DeletionByTaintManager", Message: "Taint manager: deleting due to NoExecute taint",
+	Marking:    func(pod types.NamespacedName) string { return "Marking for deletion Pod " + pod.String() },
+	Cancelling: func(pod types.NamespacedName) string { return "Cancelling deletion of Pod " + pod.String() },
+}
 
 // Controller evicts pods from tainted nodes. Its keys are pods.
 type Controller struct {
-	client kubernetes.Interface
-	pods   corelisters.PodLister
-	nodes  corelisters.NodeLister
-	onNode func(node string) []*corev1.Pod
-	events record.EventRecorder
-	queue  *controller.Queue
-	synced []cache.InformerSynced
-	now    func() time.Time
+	pods    corelisters.PodLister
+	nodes   corelisters.NodeLister
+	onNode  func(node string) []*corev1.Pod
+	evictor *eviction.Evictor
+	queue   *controller.Queue
+	synced  []cache.InformerSynced
+	now     func() time.Time
 
-	mu      sync.Mutex
-	seen    map[string]map[corev1.Taint]time.Time // per node: taints that do not say when they came
-	pending map[types.NamespacedName]types.UID    // pods with a deadline ahead
+	mu   sync.Mutex
+	seen map[string]map[corev1.Taint]time.Time // per node: taints that do not say when they came
 }
 
 // New returns the controller.
 func New(client kubernetes.Interface, shared informers.SharedInformerFactory, events record.EventRecorder) *Controller {
 	pods, nodes := shared.Core().V1().Pods(), shared.Core().V1().Nodes()
 	c := &Controller{
-		client:  client,
 		pods:    pods.Lister(),
 		nodes:   nodes.Lister(),
 		onNode:  controller.PodsByNode(pods.Informer()),
-		events:  events,
+		evictor: eviction.New(client, events, pods.Informer().GetStore(), texts),
 		queue:   controller.NewQueue(Name),
 		now:     time.Now,
 		seen:    map[string]map[corev1.Taint]time.Time{},
-		pending: map[types.NamespacedName]types.UID{},
 	}
 	c.synced = []cache.InformerSynced{
 		controller.Watch(pods.Informer(), c.podChanged),
@@ -71,9 +70,12 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // Reconcile deletes the pod if its time on a tainted node is over, and asks to
 // be called again when it will be.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	if !c.evictor.Seen(key) {
+		return 0, nil // What the cache gets to know next brings us back.
+	}
 	pod, err := c.pods.Pods(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) || err == nil && (pod.DeletionTimestamp != nil || pod.Spec.NodeName == "") {
-		c.mark(key, "")
+		c.evictor.Forget(key)
 		return 0, nil
 	}
 	if err != nil {
@@ -88,60 +90,15 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	at, leaves := deadline(pod, node.Spec.Taints, func(taint corev1.Taint) time.Time { return c.since(node, taint) })
 	if !leaves {
-		if c.mark(key, "") == pod.UID {
-			c.events.Eventf(pod, corev1.EventTypeNormal, evictionReason, "Cancelling deletion of Pod %s", key)
-		}
+		c.evictor.Spare(pod)
 		return 0, nil
 	}
 	if wait := at.Sub(c.now()); wait > 0 {
-		c.mark(key, pod.UID)
+		c.evictor.Await(pod)
 		return wait, nil
 	}
-	c.mark(key, "")
-	return 0, c.evict(ctx, pod)
-}
-
-// evict deletes the pod, after its status tells why.
-func (c *Controller) evict(ctx context.Context, pod *corev1.Pod) error {
-	key := controller.Key(pod)
-	disrupted := pod.DeepCopy()
-	if controller.SetPodCondition(disrupted, corev1.PodCondition{
-		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, ObservedGeneration: pod.Generation,
-		Reason: "DeletionByTaintManager", Message: "Taint manager: deleting due to NoExecute taint",
-		LastTransitionTime: metav1.NewTime(c.now()),
-	}) {
-		_, err := c.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, disrupted, metav1.UpdateOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("noting the eviction of pod %s: %w", key, err)
-		}
-	}
-	options := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}
-	err := c.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("evicting pod %s: %w", key, err)
-	}
-	c.events.Eventf(pod, corev1.EventTypeNormal, evictionReason, "Marking for deletion Pod %s", key)
-	return nil
-}
-
-// mark notes that the pod of the uid has a deadline ahead, or none if the uid is
-// empty, and returns whose deadline it was before.
-func (c *Controller) mark(key types.NamespacedName, uid types.UID) types.UID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.pending[key]
-	if uid == "" {
-		delete(c.pending, key)
-	} else {
-		c.pending[key] = uid
-	}
-	return before
+	_, err = c.evictor.Evict(ctx, pod, c.now())
+	return 0, err
 }
 
 // since is when the taint came to the node: as it says itself, or else when it

@@ -54,7 +54,7 @@ func TestSparesAPodWhoseTaintGoes(t *testing.T) {
 	c := New(client, shared, recorder)
 	controllertest.Start(t, shared)
 	key := types.NamespacedName{Namespace: "default", Name: "web"}
-	c.mark(key, pod.UID)
+	c.evictor.Await(pod)
 	if wait, err := c.Reconcile(t.Context(), key); wait != 0 || err != nil {
 		t.Fatalf("wait %s, error %v", wait, err)
 	}

@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/controllers/eviction"
 )
 
 // deadline is when the pod has to leave its node because of the taints; ok is
@@ -31,23 +33,10 @@ func deadline(pod *corev1.Pod, taints []corev1.Taint, since func(corev1.Taint) t
 	return at, ok
 }
 
-// tolerance says whether the taint is tolerated, and if so whether only for a
-// number of seconds. A negative number is none.
 func tolerance(tolerations []corev1.Toleration, taint corev1.Taint) (tolerated, limited bool, seconds int64) {
-	for _, toleration := range tolerations {
-		if !toleration.ToleratesTaint(klog.Background(), &taint, true) {
-			continue
-		}
-		tolerated = true
-		if toleration.TolerationSeconds == nil {
-			continue
-		}
-		limit := max(0, *toleration.TolerationSeconds)
-		if !limited || limit < seconds {
-			limited, seconds = true, limit
-		}
-	}
-	return tolerated, limited, seconds
+	return eviction.Tolerance(tolerations,
+		func(t *corev1.Toleration) bool { return t.ToleratesTaint(klog.Background(), &taint, true) },
+		func(t *corev1.Toleration) *int64 { return t.TolerationSeconds })
 }
 
 // arrival is when the pod was bound to its node.

@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -23,7 +24,8 @@ func List[T Object](w *World) []T {
 
 // Get returns the object of that name in Namespace, and whether there is one.
 func Get[T Object](w *World, name string) (T, bool) {
-	obj := w.store.get(resourceOf(zero[T]()), types.NamespacedName{Namespace: Namespace, Name: name})
+	resource := resourceOf(zero[T]())
+	obj := w.store.get(resource, keyFor(resource, name))
 	if obj == nil {
 		var none T
 		return none, false
@@ -53,20 +55,29 @@ func (w *World) Create(obj Object) Object {
 var clusterWide = map[string]bool{
 	"nodes": true, "namespaces": true, "persistentvolumes": true, "storageclasses": true, "priorityclasses": true,
 	"csinodes": true, "csidrivers": true, "volumeattachments": true, "deviceclasses": true, "resourceslices": true,
+	"devicetaintrules": true,
+}
+
+// keyFor is the key of the object of that name: in Namespace, if its kind has namespaces.
+func keyFor(resource schema.GroupVersionResource, name string) types.NamespacedName {
+	if clusterWide[resource.Resource] {
+		return types.NamespacedName{Name: name}
+	}
+	return types.NamespacedName{Namespace: Namespace, Name: name}
 }
 
 // Update changes the object of that name in Namespace, its status aside, if there
 // is one.
-func Update[T Object](w *World, name string, change func(T)) { alter(w, Namespace, name, "", change) }
+func Update[T Object](w *World, name string, change func(T)) { alter(w, name, "", change) }
 
 // UpdateStatus changes the status of the object of that name.
 func UpdateStatus[T Object](w *World, name string, change func(T)) {
-	alter(w, Namespace, name, "status", change)
+	alter(w, name, "status", change)
 }
 
-func alter[T Object](w *World, namespace, name, subresource string, change func(T)) {
-	key := types.NamespacedName{Namespace: namespace, Name: name}
-	_, err := w.store.update(User, "update", resourceOf(zero[T]()), key, subresource, func(old Object) (Object, error) {
+func alter[T Object](w *World, name, subresource string, change func(T)) {
+	resource := resourceOf(zero[T]())
+	_, err := w.store.update(User, "update", resource, keyFor(resource, name), subresource, func(old Object) (Object, error) {
 		change(old.(T))
 		return old, nil
 	})
@@ -82,7 +93,8 @@ func Delete[T Object](w *World, name string, policy ...metav1.DeletionPropagatio
 	if len(policy) > 0 {
 		options.PropagationPolicy = &policy[0]
 	}
-	_, err := w.store.remove(User, resourceOf(zero[T]()), types.NamespacedName{Namespace: Namespace, Name: name}, options)
+	resource := resourceOf(zero[T]())
+	_, err := w.store.remove(User, resource, keyFor(resource, name), options)
 	if err != nil && !apierrors.IsNotFound(err) {
 		panic(fmt.Sprintf("deleting %s: %v", name, err))
 	}
