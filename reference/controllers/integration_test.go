@@ -38,6 +38,7 @@ func TestControllersTogether(t *testing.T) {
 		"evictions":              evictionsKeepTheBudget,
 		"eviction-answers":       evictionAnswers,
 		"budget-custom-pods":     budgetOverCustomPods,
+		"devices-and-volumes":    devicesAndVolumes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
