@@ -75,6 +75,8 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 
 // Reconcile takes the Deployment's next step and reports where it stands.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before the cache is read, which may be brought up to date at any moment.
+	seen := c.writes.Seen(key) && c.told.Seen(key)
 	d, err := c.deployments.Deployments(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
@@ -91,7 +93,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, c.refuse(ctx, d)
 	}
 	// A status written from an old version of the Deployment would only be refused.
-	if !c.writes.Seen(key) || !c.told.Seen(key) {
+	if !seen {
 		return staleCache, nil
 	}
 	sets, err := c.claim(ctx, d, selector)

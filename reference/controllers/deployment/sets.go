@@ -85,6 +85,8 @@ func sum(sets []*appsv1.ReplicaSet, of func(*appsv1.ReplicaSet) int32) int32 {
 // present size. Until then it may have pods that neither of them shows.
 func settled(rs *appsv1.ReplicaSet) bool { return rs.Status.ObservedGeneration >= rs.Generation }
 
+func unsettled(rs *appsv1.ReplicaSet) bool { return !settled(rs) }
+
 // mostLive is the most pods a settled set can have: it is on its way from what
 // it reported to what it is asked for.
 func mostLive(rs *appsv1.ReplicaSet) int32 { return max(size(rs), rs.Status.Replicas) }

@@ -64,6 +64,8 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // Reconcile creates or deletes pods of the set until there are as many as it
 // asks for, and reports in its status what there is.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before the caches are read, which may be brought up to date at any moment.
+	seen := c.writes.Seen(key) && c.told.Seen(key)
 	set, err := c.kind.Get(key)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
@@ -72,7 +74,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	// A status written from an old version of the set would only be refused.
-	if !c.writes.Seen(key) || !c.told.Seen(key) {
+	if !seen {
 		return staleCache, nil
 	}
 	pods, err := c.claim(ctx, set)

@@ -82,6 +82,20 @@ func (w *World) Writes() []Write {
 	return writes
 }
 
+// Refused are the writes of controllers that were answered by an error, as "actor
+// verb Kind name: error".
+func (w *World) Refused() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var refused []string
+	for _, r := range w.history {
+		if text, ok := strings.CutPrefix(r.text, "refused: "); ok && r.deed {
+			refused = append(refused, fmt.Sprintf("%s %s %s %s: %s", r.Actor, r.Verb, r.Kind, r.Key.Name, text))
+		}
+	}
+	return refused
+}
+
 // Events are the events that controllers recorded, as "Type Reason message".
 func (w *World) Events() []string {
 	w.mu.Lock()
