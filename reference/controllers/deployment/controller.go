@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +20,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
@@ -30,6 +32,10 @@ const Name = "deployment-controller"
 // was written last. The event that it does usually comes first.
 const staleCache = 50 * time.Millisecond
 
+// patience is how long the status of a Deployment may wait for the ReplicaSets that
+// have just been resized, which are about to change it again.
+const patience = 200 * time.Millisecond
+
 // Controller rolls Deployments out.
 type Controller struct {
 	client      kubernetes.Interface
@@ -40,6 +46,7 @@ type Controller struct {
 	events      record.EventRecorder
 	writes      *controller.Writes // to sets
 	told        *controller.Writes // to the Deployments themselves
+	drafts      *controller.Drafts[*appsv1.DeploymentStatus]
 	queue       *controller.Queue
 	synced      []cache.InformerSynced
 	now         func() time.Time
@@ -57,6 +64,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		events:      events,
 		writes:      controller.NewWrites(sets.Informer().GetStore()),
 		told:        controller.NewWrites(deployments.Informer().GetStore()),
+		drafts:      controller.NewDrafts[*appsv1.DeploymentStatus](),
 		queue:       controller.NewQueue(Name),
 		now:         time.Now,
 	}
@@ -79,6 +87,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	seen := c.writes.Seen(key) && c.told.Seen(key)
 	d, err := c.deployments.Deployments(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
+		c.drafts.Drop(key)
 		return 0, nil
 	}
 	if err != nil {
@@ -111,7 +120,8 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 func (c *Controller) advance(ctx context.Context, d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) (time.Duration, error) {
 	now := c.now()
 	next := plan(d, sets, pods)
-	status := d.Status.DeepCopy()
+	status := c.standing(d)
+	collisions := ptr.Deref(status.CollisionCount, 0)
 	if d.DeletionTimestamp == nil {
 		notePause(status, d, now)
 	}
@@ -130,10 +140,23 @@ func (c *Controller) advance(ctx context.Context, d *appsv1.Deployment, sets []*
 	if next.rollout {
 		judge(&before, status, d, sets, now)
 	}
+	if applyErr == nil && ptr.Deref(status.CollisionCount, 0) == collisions && slices.ContainsFunc(sets, unsettled) {
+		if wait := c.drafts.Keep(d, status, patience); wait > 0 {
+			return wait, nil
+		}
+	}
 	if err := c.writeStatus(ctx, d, status); err != nil {
 		return 0, errors.Join(applyErr, err)
 	}
 	return deadlineIn(d, status, now), applyErr
+}
+
+// standing is where the Deployment stood when it was last looked at, written or not.
+func (c *Controller) standing(d *appsv1.Deployment) *appsv1.DeploymentStatus {
+	if draft, ok := c.drafts.Last(d); ok {
+		return draft.DeepCopy()
+	}
+	return d.Status.DeepCopy()
 }
 
 // noteRevision copies the current set's revision to the Deployment.
@@ -153,6 +176,7 @@ func (c *Controller) noteRevision(ctx context.Context, d *appsv1.Deployment, rev
 
 func (c *Controller) writeStatus(ctx context.Context, d *appsv1.Deployment, status *appsv1.DeploymentStatus) error {
 	if equality.Semantic.DeepEqual(d.Status, *status) {
+		c.drafts.Drop(controller.Key(d))
 		return nil
 	}
 	d.Status = *status
@@ -163,6 +187,7 @@ func (c *Controller) writeStatus(ctx context.Context, d *appsv1.Deployment, stat
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("updating the status of Deployment %s: %w", controller.Key(d), err)
 	}
+	c.drafts.Drop(controller.Key(d))
 	return nil
 }
 

@@ -31,6 +31,7 @@ type Controller struct {
 	make   controller.Pods
 	writes *controller.Writes // to pods
 	told   *controller.Writes // to the sets' statuses
+	drafts *controller.Drafts[Status]
 	queue  *controller.Queue
 	synced []cache.InformerSynced
 	now    func() time.Time
@@ -46,6 +47,7 @@ func New(name string, kind Kind, client kubernetes.Interface, pods coreinformers
 		make:   controller.Pods{Client: client, Events: events},
 		writes: controller.NewWrites(pods.Informer().GetStore()),
 		told:   controller.NewWrites(kind.Informer().GetStore()),
+		drafts: controller.NewDrafts[Status](),
 		queue:  controller.NewQueue(name),
 		now:    time.Now,
 	}
@@ -68,6 +70,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	seen := c.writes.Seen(key) && c.told.Seen(key)
 	set, err := c.kind.Get(key)
 	if apierrors.IsNotFound(err) {
+		c.drafts.Drop(key)
 		return 0, nil
 	}
 	if err != nil {
@@ -85,25 +88,41 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if !c.kind.Terminating() {
 		status.TerminatingReplicas = nil
 	}
+	var acted bool
 	var manageErr error
 	if set.Object.GetDeletionTimestamp() == nil {
-		var acted bool
 		acted, manageErr = c.manage(ctx, set, pods)
 		status.Failure = failure(set.Status.Failure, int(set.Replicas), int(status.Replicas), manageErr, c.now())
-		if acted && status.Failure == nil && set.Status.Failure == nil {
-			// The numbers are those of before, and the pods' events bring us back at once.
-			return staleCache, nil
-		}
 	}
+	wait, err := c.tell(ctx, set, status, acted)
+	if err != nil {
+		return 0, errors.Join(manageErr, err)
+	}
+	if wait > 0 && (next == 0 || wait < next) {
+		next = wait
+	}
+	return next, manageErr
+}
+
+// tell writes the status if it is news that cannot wait for more; otherwise it
+// says when to come back.
+func (c *Controller) tell(ctx context.Context, set *Set, status Status, acted bool) (time.Duration, error) {
+	key := set.Key()
 	if !status.equal(set.Status) {
+		if most := patience(set, status, acted); most > 0 {
+			if wait := c.drafts.Keep(set.Object, status, most); wait > 0 {
+				return wait, nil
+			}
+		}
 		switch updated, err := c.kind.UpdateStatus(ctx, set, status); {
 		case err == nil:
 			c.told.Wrote(key, updated)
 		case !apierrors.IsNotFound(err):
-			return 0, errors.Join(manageErr, fmt.Errorf("updating the status of %s %s: %w", c.kind.GVK().Kind, key, err))
+			return 0, fmt.Errorf("updating the status of %s %s: %w", c.kind.GVK().Kind, key, err)
 		}
 	}
-	return next, manageErr
+	c.drafts.Drop(key)
+	return 0, nil
 }
 
 // claim returns the pods of the set, finished and terminating ones included.
