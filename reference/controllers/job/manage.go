@@ -117,44 +117,16 @@ func surplus(v *view, atLeast int) []*corev1.Pod {
 func rank(v *view, pods []*corev1.Pod) {
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
 		return cmp.Or(
-			falseFirst(isTracked(a), isTracked(b)),
-			falseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
-			cmp.Compare(phaseRank(a), phaseRank(b)),
-			falseFirst(controller.IsReady(a), controller.IsReady(b)),
+			controller.FalseFirst(isTracked(a), isTracked(b)),
+			controller.FalseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
+			cmp.Compare(controller.PhaseRank(a), controller.PhaseRank(b)),
+			controller.FalseFirst(controller.IsReady(a), controller.IsReady(b)),
 			-controller.ReadySince(a).Compare(controller.ReadySince(b)),
-			-cmp.Compare(restarts(a), restarts(b)),
+			-cmp.Compare(controller.Restarts(a), controller.Restarts(b)),
 			-a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 			cmp.Compare(a.UID, b.UID),
 		)
 	})
-}
-
-func falseFirst(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func phaseRank(pod *corev1.Pod) int {
-	switch pod.Status.Phase {
-	case corev1.PodPending, "":
-		return 0
-	case corev1.PodUnknown:
-		return 1
-	}
-	return 2
-}
-
-// restarts is the highest restart count among the pod's containers.
-func restarts(pod *corev1.Pod) (most int32) {
-	for i := range pod.Status.ContainerStatuses {
-		most = max(most, pod.Status.ContainerStatuses[i].RestartCount)
-	}
-	return most
 }
 
 // untracked are the active pods without the finalizer that are not about to go.

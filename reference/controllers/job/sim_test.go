@@ -178,6 +178,9 @@ func (y *tally) bounds(w *sim.World, write sim.Write) error {
 func (y *tally) settled(w *sim.World) error {
 	for _, pod := range sim.List[*corev1.Pod](w) {
 		job, there := sim.Get[*batchv1.Job](w, "work")
+		if there && metav1.IsControlledBy(pod, job) && isSuspended(job) && job.Spec.BackoffLimitPerIndex != nil {
+			continue // the last failure of an index is kept, for its count, until the index is run again
+		}
 		if isTracked(pod) && (!there || !metav1.IsControlledBy(pod, job) || controller.IsFinished(pod)) {
 			return fmt.Errorf("pod %s keeps its finalizer", pod.Name)
 		}

@@ -23,37 +23,17 @@ import (
 func surplusOrder(pods []*corev1.Pod, onNode func(node string) int, now time.Time) {
 	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
 		return cmp.Or(
-			falseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
-			cmp.Compare(phaseRank(a), phaseRank(b)),
-			falseFirst(controller.IsReady(a), controller.IsReady(b)),
+			controller.FalseFirst(a.Spec.NodeName != "", b.Spec.NodeName != ""),
+			cmp.Compare(controller.PhaseRank(a), controller.PhaseRank(b)),
+			controller.FalseFirst(controller.IsReady(a), controller.IsReady(b)),
 			cmp.Compare(deletionCost(a), deletionCost(b)),
 			-cmp.Compare(onNode(a.Spec.NodeName), onNode(b.Spec.NodeName)),
 			cmp.Compare(magnitude(controller.ReadySince(a), now), magnitude(controller.ReadySince(b), now)),
-			-cmp.Compare(restarts(a), restarts(b)),
+			-cmp.Compare(controller.Restarts(a), controller.Restarts(b)),
 			cmp.Compare(magnitude(a.CreationTimestamp.Time, now), magnitude(b.CreationTimestamp.Time, now)),
 			cmp.Compare(a.UID, b.UID),
 		)
 	})
-}
-
-func falseFirst(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func phaseRank(pod *corev1.Pod) int {
-	switch pod.Status.Phase {
-	case corev1.PodPending, "":
-		return 0
-	case corev1.PodUnknown:
-		return 1
-	}
-	return 2
 }
 
 // deletionCost is the pod's annotation of that name; one that is malformed
@@ -73,13 +53,4 @@ func magnitude(then, now time.Time) int {
 		return math.MinInt
 	}
 	return int(math.Floor(math.Log2(float64(now.Sub(then)))))
-}
-
-// restarts is the highest restart count among the pod's containers.
-func restarts(pod *corev1.Pod) int32 {
-	var most int32
-	for _, status := range pod.Status.ContainerStatuses {
-		most = max(most, status.RestartCount)
-	}
-	return most
 }

@@ -214,10 +214,13 @@ func (n *nodes) next(pod *corev1.Pod) next {
 	ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
+	ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	switch {
+	case pod.DeletionTimestamp != nil && ended && grace(pod) == 0 && len(pod.Finalizers) > 0:
+		return next{} // all that its node can do is done: it goes with its last finalizer
 	case pod.DeletionTimestamp != nil:
 		return next{"stop", min(f.Stop, 30*time.Second), func() { n.end(pod) }}
-	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+	case ended:
 		return next{}
 	case pod.Spec.NodeName == "" && len(pod.Spec.SchedulingGates) > 0:
 		return next{}
