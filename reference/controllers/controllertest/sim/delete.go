@@ -27,11 +27,16 @@ func (s *store) remove(actor string, resource schema.GroupVersionResource, key t
 	}
 	after := clone(before.Object)
 	seconds := gracePeriod(after, options)
-	if policy := ptr.Deref(options.PropagationPolicy, metav1.DeletePropagationBackground); policy != metav1.DeletePropagationBackground {
-		addFinalizer(after, map[metav1.DeletionPropagation]string{
-			metav1.DeletePropagationForeground: metav1.FinalizerDeleteDependents,
-			metav1.DeletePropagationOrphan:     metav1.FinalizerOrphanDependents,
-		}[policy])
+	if options.PropagationPolicy != nil {
+		// The last policy asked for counts.
+		removeFinalizer(after, metav1.FinalizerDeleteDependents)
+		removeFinalizer(after, metav1.FinalizerOrphanDependents)
+		switch *options.PropagationPolicy {
+		case metav1.DeletePropagationForeground:
+			addFinalizer(after, metav1.FinalizerDeleteDependents)
+		case metav1.DeletePropagationOrphan:
+			addFinalizer(after, metav1.FinalizerOrphanDependents)
+		}
 	}
 	if seconds == 0 && len(after.GetFinalizers()) == 0 {
 		s.commit(actor, "delete", resource, before, nil)

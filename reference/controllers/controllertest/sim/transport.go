@@ -41,11 +41,12 @@ type request struct {
 	key         types.NamespacedName // without a name if it is of a collection
 	subresource string
 	body        []byte
+	partial     bool // of objects only the metadata is wanted
 }
 
 func parse(r *http.Request) (*request, error) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	req := &request{Request: r}
+	req := &request{Request: r, partial: strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata")}
 	switch {
 	case len(parts) >= 3 && parts[0] == "api":
 		req.resource.Version, parts = parts[1], parts[2:]
@@ -234,8 +235,12 @@ func (t *transport) list(req *request) (any, error) {
 	items := [][]byte{}
 	for _, obj := range t.w.store.list(req.resource, req.key.Namespace) {
 		if selected(obj) {
-			items = append(items, obj.raw)
+			items = append(items, req.shape(obj.raw))
 		}
+	}
+	if req.partial {
+		gvk = metav1.SchemeGroupVersion.WithKind("PartialObjectMetadata")
+		gvk.Group = "meta.k8s.io"
 	}
 	return json.RawMessage(fmt.Sprintf(`{"kind":"%sList","apiVersion":%q,"metadata":{"resourceVersion":"%d"},"items":[%s]}`,
 		gvk.Kind, gvk.GroupVersion(), t.w.store.version, bytes.Join(items, []byte(",")))), nil
@@ -254,6 +259,20 @@ func (t *transport) removeAll(req *request, options metav1.DeleteOptions) error 
 	return nil
 }
 
+// shape makes of an object what the client asks for.
+func (r *request) shape(raw []byte) []byte {
+	if !r.partial {
+		return raw
+	}
+	var object struct {
+		Metadata json.RawMessage `json:"metadata"`
+	}
+	if err := json.Unmarshal(raw, &object); err != nil {
+		panic(fmt.Sprintf("sim: %v", err))
+	}
+	return fmt.Appendf(nil, `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%s}`, object.Metadata)
+}
+
 // respond makes the answer, or what went wrong, a response.
 func respond(req *request, answer any, err error) (*http.Response, error) {
 	code := http.StatusOK
@@ -264,7 +283,7 @@ func respond(req *request, answer any, err error) (*http.Response, error) {
 	switch answer := answer.(type) {
 	case *stored:
 		if answer != nil {
-			body = answer.raw
+			body = req.shape(answer.raw)
 		}
 	case json.RawMessage:
 		body = answer

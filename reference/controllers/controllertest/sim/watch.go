@@ -53,7 +53,7 @@ func (t *transport) watch(req *request) (*http.Response, error) {
 	if initial {
 		for _, obj := range s.list(req.resource, req.key.Namespace) {
 			if selected(obj) {
-				stream.first = append(stream.first, message(watch.Added, obj.raw))
+				stream.first = append(stream.first, message(watch.Added, req.shape(obj.raw)))
 			}
 		}
 		if req.URL.Query().Get("sendInitialEvents") == "true" {
@@ -135,14 +135,14 @@ func (s *stream) look() (due time.Time, changed <-chan struct{}, event []byte) {
 	before, after := s.selected(c.before), s.selected(c.after)
 	switch {
 	case after && before:
-		event = message(watch.Modified, c.after.raw)
+		event = message(watch.Modified, s.req.shape(c.after.raw))
 	case after:
-		event = message(watch.Added, c.after.raw)
+		event = message(watch.Added, s.req.shape(c.after.raw))
 	case before:
 		last := clone(c.before.Object)
 		last.SetResourceVersion(strconv.FormatInt(c.version, 10))
 		raw, _ := json.Marshal(last)
-		event = message(watch.Deleted, raw)
+		event = message(watch.Deleted, s.req.shape(raw))
 	}
 	return due, store.changed, event
 }
@@ -153,6 +153,6 @@ func message(kind watch.EventType, object []byte) []byte {
 
 func bookmark(req *request, version int64) []byte {
 	gvk := kinds[req.resource]
-	return message(watch.Bookmark, fmt.Appendf(nil, `{"kind":%q,"apiVersion":%q,"metadata":{"resourceVersion":"%d","annotations":{%q:"true"}}}`,
-		gvk.Kind, gvk.GroupVersion(), version, metav1.InitialEventsAnnotationKey))
+	return message(watch.Bookmark, req.shape(fmt.Appendf(nil, `{"kind":%q,"apiVersion":%q,"metadata":{"resourceVersion":"%d","annotations":{%q:"true"}}}`,
+		gvk.Kind, gvk.GroupVersion(), version, metav1.InitialEventsAnnotationKey)))
 }
