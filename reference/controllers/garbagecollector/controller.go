@@ -65,7 +65,8 @@ func New(metadata metadata.Interface, discovery discovery.DiscoveryInterface, ev
 }
 
 // Run works until ctx ends. It collects nothing before it has seen every object
-// there is: until then, owners would seem to be missing that are only late.
+// there is, but does not wait for ever for a kind that cannot be listed: what is
+// deleted is decided from live reads in any case.
 func (c *Controller) Run(ctx context.Context, workers int) {
 	ctx = klog.NewContext(ctx, klog.LoggerWithName(klog.FromContext(ctx), Name))
 	go c.monitors.run(ctx)
@@ -86,22 +87,26 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, fmt.Errorf("reading %s %s/%s: %w", obj.kind.Kind, obj.namespace, obj.name, err)
 	}
-	switch {
-	case obj.orphan:
-		err = c.orphan(ctx, obj, live)
-	case obj.foreground:
-		err = c.foreground(ctx, obj, live)
+	// Another deletion may have changed the policy since the watch told of one.
+	var requeue time.Duration
+	switch now := fromMetadata(kindOf{obj.resource, obj.kind}, live); {
+	case now.orphan:
+		requeue, err = c.orphan(ctx, obj, live)
+	case now.foreground:
+		requeue, err = c.foreground(ctx, obj, live)
 	default:
-		return c.collect(ctx, obj, live)
+		requeue, err = c.collect(ctx, obj, live)
 	}
 	if apierrors.IsNotFound(err) {
 		err = nil
 	}
-	return 0, err
+	return requeue, err
 }
 
-// orphan lets go of the object's dependents, and then of the object.
-func (c *Controller) orphan(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) error {
+// orphan lets go of the object's dependents, and then of the object. While there
+// is a kind whose objects have never been seen it keeps the object: a dependent of
+// that kind would be collected once it is seen.
+func (c *Controller) orphan(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) (time.Duration, error) {
 	dependents := c.store.dependentsOf(owner.uid)
 	errs := controller.Together(len(dependents), func(i int) error {
 		dependent, err := c.get(ctx, dependents[i].resource, dependents[i].namespace, dependents[i].name)
@@ -116,24 +121,33 @@ func (c *Controller) orphan(ctx context.Context, owner *object, live *metav1.Par
 		return err
 	})
 	if len(errs) > 0 {
-		return fmt.Errorf("orphaning the dependents of %s %s/%s: %w", owner.kind.Kind, owner.namespace, owner.name, errors.Join(errs...))
+		return 0, fmt.Errorf("orphaning the dependents of %s %s/%s: %w", owner.kind.Kind, owner.namespace, owner.name, errors.Join(errs...))
 	}
-	return c.dropFinalizer(ctx, owner, live, metav1.FinalizerOrphanDependents)
+	if !c.monitors.synced() {
+		return settling, nil
+	}
+	if late := c.monitors.late(); len(late) > 0 {
+		klog.FromContext(ctx).Info("Cannot orphan before all kinds have been seen", "object", owner.name, "unseen", late)
+		return unseen, nil
+	}
+	return 0, c.dropFinalizer(ctx, owner, live, metav1.FinalizerOrphanDependents)
 }
 
-// foreground lets go of the object once no dependent blocks its deletion, and
-// sees to its dependents until then.
-func (c *Controller) foreground(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) error {
-	blocking := c.store.blocking(owner.uid)
-	if len(blocking) == 0 {
-		return c.dropFinalizer(ctx, owner, live, metav1.FinalizerDeleteDependents)
+// foreground lets go of the object once no dependent blocks its deletion. Its
+// dependents are looked at for their own sake. If it is in a circle of objects that
+// wait for each other it steps out of it.
+func (c *Controller) foreground(ctx context.Context, owner *object, live *metav1.PartialObjectMetadata) (time.Duration, error) {
+	if !c.monitors.synced() {
+		return settling, nil
 	}
-	for _, uid := range blocking {
-		if dependent := c.store.get(uid); dependent != nil && !dependent.deleting {
-			c.store.look(uid)
-		}
+	if !c.store.blocked(owner.uid) {
+		return 0, c.dropFinalizer(ctx, owner, live, metav1.FinalizerDeleteDependents)
 	}
-	return nil
+	if circle := c.store.circle(owner.uid); len(circle) > 0 {
+		_, err := c.setOwners(ctx, owner, live, unblocked(live.OwnerReferences, circle))
+		return 0, err
+	}
+	return 0, nil
 }
 
 // collect deletes the object if none of its owners keeps it.
@@ -149,36 +163,23 @@ func (c *Controller) collect(ctx context.Context, obj *object, live *metav1.Part
 	if err != nil {
 		return 0, err
 	}
-	dependents := c.store.dependentsOf(obj.uid)
-	cycle := false
-	for _, dependent := range dependents {
-		cycle = cycle || dependent.foreground
-	}
-	decided := judge(live, states, len(dependents) > 0, cycle)
+	decided := judge(live, states, c.store.hasDependents(obj.uid))
 	switch decided.do {
 	case leave:
-		if c.hasUnseenOwner(live) {
+		if c.hasUnseenOwner(live, states) {
 			return unseen, nil
 		}
 	case trim:
 		_, err = c.setOwners(ctx, obj, live, decided.owners)
 	case remove:
-		if decided.unblock {
-			live, err = c.setOwners(ctx, obj, live, decided.owners)
-		}
-		if err == nil {
-			err = c.delete(ctx, obj, live, decided.policy)
-		}
-	}
-	if apierrors.IsNotFound(err) {
-		return 0, nil
+		err = c.delete(ctx, obj, live, decided.policy)
 	}
 	return 0, err
 }
 
-func (c *Controller) hasUnseenOwner(live *metav1.PartialObjectMetadata) bool {
-	for _, ref := range live.OwnerReferences {
-		if c.store.get(ref.UID) == nil {
+func (c *Controller) hasUnseenOwner(live *metav1.PartialObjectMetadata, states []ownerState) bool {
+	for i, ref := range live.OwnerReferences {
+		if states[i] == present && c.store.get(ref.UID) == nil {
 			return true
 		}
 	}

@@ -53,7 +53,8 @@ func (g *graph) observe(now *object) []types.UID {
 	}
 
 	var look []types.UID
-	if g.doubtful(now) || now.orphan || now.foreground && !before.foreground {
+	// One that waits may also have come into a circle.
+	if g.doubtful(now) || now.orphan || now.foreground {
 		look = append(look, now.uid)
 	}
 	if now.foreground && !before.foreground {
@@ -142,22 +143,56 @@ func (g *graph) waits(uid types.UID) bool {
 	return obj != nil && obj.foreground
 }
 
-// blocking returns the dependents that the object's foreground deletion waits for.
-func (g *graph) blocking(uid types.UID) []types.UID {
+// blocked reports whether the object's foreground deletion waits for a dependent.
+func (g *graph) blocked(uid types.UID) bool {
 	owner := g.objects[uid]
 	if owner == nil {
-		return nil
+		return false
 	}
-	var blocking []types.UID
-	for _, dependent := range g.dependentsOf(uid) {
-		obj := g.objects[dependent]
-		if slices.ContainsFunc(obj.owners, func(ref metav1.OwnerReference) bool {
-			return ref.UID == uid && blocks(ref) && refersTo(ref, obj.namespace, owner)
-		}) {
-			blocking = append(blocking, dependent)
+	for dependent := range g.dependents[uid] {
+		if slices.Contains(g.blocks(g.objects[dependent]), owner) {
+			return true
 		}
 	}
-	return blocking
+	return false
+}
+
+// blocks returns the owners whose foreground deletion waits for the object.
+func (g *graph) blocks(obj *object) []*object {
+	var owners []*object
+	for _, ref := range obj.owners {
+		owner := g.objects[ref.UID]
+		if owner != nil && blocks(ref) && refersTo(ref, obj.namespace, owner) {
+			owners = append(owners, owner)
+		}
+	}
+	return owners
+}
+
+// circle returns those owners of the object that wait for it and, in the end, are
+// waited for by it, so that none would ever go.
+func (g *graph) circle(uid types.UID) []types.UID {
+	obj := g.objects[uid]
+	if obj == nil || !obj.foreground {
+		return nil
+	}
+	var circle []types.UID
+	for _, owner := range g.blocks(obj) {
+		if g.leadsTo(owner, obj, map[*object]bool{}) {
+			circle = append(circle, owner.uid)
+		}
+	}
+	return circle
+}
+
+// leadsTo reports whether one gets from the object to the other by going on from
+// one that waits to those that wait for it.
+func (g *graph) leadsTo(from, to *object, been map[*object]bool) bool {
+	if been[from] || !from.foreground {
+		return false
+	}
+	been[from] = true
+	return from == to || slices.ContainsFunc(g.blocks(from), func(owner *object) bool { return g.leadsTo(owner, to, been) })
 }
 
 // refersTo reports whether a reference found in the namespace names the owner,

@@ -55,6 +55,7 @@ func TestGraphSaysWhomToLookAt(t *testing.T) {
 		"it lets go of an owner that waits":    {before: []*object{owner.with(inForeground), child}, now: thing("child"), want: []types.UID{"owner"}},
 		"it no longer blocks its owner":        {before: []*object{owner.with(inForeground), child}, now: thing("child", ownedBy("owner", false)), want: []types.UID{"child", "owner"}},
 		"it comes while its owner waits":       {before: []*object{owner.with(inForeground)}, now: child, want: []types.UID{"child"}},
+		"it changes while it waits":            {before: []*object{owner.with(inForeground)}, now: owner.with(inForeground).with(func(o *object) { o.owners = []metav1.OwnerReference{ownedBy("owner", true)} }), want: []types.UID{"owner"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGraph()
@@ -69,6 +70,36 @@ func TestGraphSaysWhomToLookAt(t *testing.T) {
 			}
 			if !slices.Equal(got, test.want) {
 				t.Errorf("look at %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// Only who waits for itself in the end steps out of the circle.
+func TestCircle(t *testing.T) {
+	waiting := func(uid types.UID, owners ...metav1.OwnerReference) *object {
+		return thing(uid, owners...).with(inForeground)
+	}
+	for name, test := range map[string]struct {
+		objects []*object
+		want    []types.UID // the owners of "a" that wait for it in a circle
+	}{
+		"two that wait":              {objects: []*object{waiting("a", ownedBy("b", true)), waiting("b", ownedBy("a", true))}, want: []types.UID{"b"}},
+		"three that wait":            {objects: []*object{waiting("a", ownedBy("c", true)), waiting("b", ownedBy("a", true)), waiting("c", ownedBy("b", true))}, want: []types.UID{"c"}},
+		"one that waits for itself":  {objects: []*object{waiting("a", ownedBy("a", true))}, want: []types.UID{"a"}},
+		"one of two references":      {objects: []*object{waiting("a", ownedBy("b", true), ownedBy("x", true)), waiting("b", ownedBy("a", true)), waiting("x")}, want: []types.UID{"b"}},
+		"a chain":                    {objects: []*object{waiting("a", ownedBy("b", true)), waiting("b"), waiting("c", ownedBy("a", true))}},
+		"one does not block":         {objects: []*object{waiting("a", ownedBy("b", true)), waiting("b", ownedBy("a", false))}},
+		"one does not wait":          {objects: []*object{waiting("a", ownedBy("b", true)), thing("b", ownedBy("a", true))}},
+		"a circle it is not part of": {objects: []*object{waiting("a", ownedBy("b", true)), waiting("b", ownedBy("c", true)), waiting("c", ownedBy("b", true))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGraph()
+			for _, obj := range test.objects {
+				g.observe(obj)
+			}
+			if got := g.circle("a"); !slices.Equal(got, test.want) {
+				t.Errorf("circle %v, want %v", got, test.want)
 			}
 		})
 	}

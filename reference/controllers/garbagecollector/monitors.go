@@ -28,6 +28,10 @@ const retryDiscovery = time.Second
 // take effect before asking.
 const settling = 250 * time.Millisecond
 
+// allowance is how long a kind's objects may take to be listed before the work
+// goes on without them.
+const allowance = 30 * time.Second
+
 // kindOf is a resource and the kind of its objects.
 type kindOf struct {
 	resource schema.GroupVersionResource
@@ -59,8 +63,9 @@ type monitors struct {
 }
 
 type monitor struct {
-	stop   context.CancelFunc
+	stop   func() // after it nothing changes the store
 	synced cache.InformerSynced
+	begun  time.Time
 }
 
 // run keeps the monitors in step with what the API server serves until ctx ends.
@@ -96,38 +101,53 @@ func (m *monitors) sync(ctx context.Context) error {
 	wanted := collectable(lists)
 	m.mu.Lock()
 	changed := false
+	gone := 0
+	// What is gone goes first: a kind of which another version is preferred now has
+	// its objects observed anew. Until they are, it counts as not synced.
+	for what, monitor := range m.running {
+		if _, groupFailed := failed[what.resource.GroupVersion()]; !wanted[what] && !groupFailed {
+			monitor.stop()
+			delete(m.running, what)
+			m.store.forgetResource(what.resource)
+			gone++
+			changed = true
+		}
+	}
 	for what := range wanted {
 		if m.running[what] == nil {
 			m.running[what] = m.start(ctx, what)
 			changed = true
 		}
 	}
-	var gone []kindOf
-	for what, monitor := range m.running {
-		if _, groupFailed := failed[what.resource.GroupVersion()]; !wanted[what] && !groupFailed {
-			monitor.stop()
-			delete(m.running, what)
-			gone = append(gone, what)
-			changed = true
-		}
-	}
 	m.mu.Unlock()
-	for _, what := range gone {
-		m.store.forgetResource(what.resource)
-	}
 	if changed {
 		m.renewed()
-		klog.FromContext(ctx).V(2).Info("Watching", "resources", len(wanted), "gone", len(gone))
+		klog.FromContext(ctx).V(2).Info("Watching", "resources", len(wanted), "gone", gone)
 	}
 	return nil
 }
 
-// synced reports whether all monitors have seen what was there at first.
+// late returns the resources of which it has not been seen what was there at first.
+func (m *monitors) late() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var late []string
+	for what, monitor := range m.running {
+		if !monitor.synced() {
+			late = append(late, what.resource.String())
+		}
+	}
+	slices.Sort(late)
+	return late
+}
+
+// synced reports whether all monitors have seen what was there at first, or have
+// had time enough to.
 func (m *monitors) synced() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, monitor := range m.running {
-		if !monitor.synced() {
+		if !monitor.synced() && time.Since(monitor.begun) < allowance {
 			return false
 		}
 	}
@@ -136,11 +156,18 @@ func (m *monitors) synced() bool {
 
 // start watches the resource until the monitor is stopped.
 func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
-	ctx, stop := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	var mu sync.Mutex
+	stopped := false
 	informer := metadatainformer.NewFilteredMetadataInformer(m.metadata, what.resource, metav1.NamespaceAll, 0, nil, nil).Informer()
 	// Setting it fails only once the informer runs.
 	_ = informer.SetTransform(bare)
 	synced := controller.Watch(informer, func(before, now *metav1.PartialObjectMetadata) {
+		mu.Lock()
+		defer mu.Unlock()
+		if stopped {
+			return
+		}
 		if now == nil {
 			m.store.forget(before.UID)
 		} else {
@@ -157,7 +184,13 @@ func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
 		}
 	})
 	go informer.RunWithContext(ctx)
-	return &monitor{stop: stop, synced: synced}
+	stop := func() {
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+	}
+	return &monitor{stop: stop, synced: synced, begun: time.Now()}
 }
 
 // bare drops what ownership does not need and memory is full of.

@@ -44,11 +44,13 @@ func (c *Controller) ownerStates(ctx context.Context, obj *object, refs []metav1
 	return states, nil
 }
 
-// ownerState finds out about one owner: in the graph if it is there, else, and
-// before anything is called absent, from the API server.
+// ownerState finds out about one owner: from the graph if it keeps the object, or
+// else, before anything is called absent or waiting, from the API server. A watch
+// that is late makes the graph keep too much, never too little, and tells when
+// the owner goes.
 func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.OwnerReference) (ownerState, error) {
-	if owner := c.store.get(ref.UID); owner != nil && refersTo(ref, obj.namespace, owner) {
-		return stateOf(owner.foreground), nil
+	if owner := c.store.get(ref.UID); owner != nil && !owner.foreground && refersTo(ref, obj.namespace, owner) {
+		return present, nil
 	}
 	mapping, err := c.mapping(ref)
 	if err != nil {
@@ -58,7 +60,7 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
 		if obj.namespace == "" {
 			c.tellInvalid(obj, at)
-			return present, nil
+			return unjudgeable, nil
 		}
 		at.namespace = obj.namespace
 	}
@@ -67,6 +69,9 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	}
 	live, err := c.get(ctx, mapping.Resource, at.namespace, ref.Name)
 	switch {
+	case isUnserved(err):
+		c.mapper.Reset()
+		return present, errUnresolvable{err}
 	case apierrors.IsNotFound(err) || err == nil && live.UID != ref.UID:
 		c.absent.Add(at.key(), struct{}{})
 		if elsewhere := c.store.get(ref.UID); elsewhere != nil && elsewhere.namespace != obj.namespace {
@@ -76,14 +81,21 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	case err != nil:
 		return present, fmt.Errorf("looking for owner %s: %w", at, err)
 	}
-	return stateOf(live.DeletionTimestamp != nil && slices.Contains(live.Finalizers, metav1.FinalizerDeleteDependents)), nil
+	if live.DeletionTimestamp != nil && slices.Contains(live.Finalizers, metav1.FinalizerDeleteDependents) {
+		return waiting, nil
+	}
+	return present, nil
 }
 
-func stateOf(foreground bool) ownerState {
-	if foreground {
-		return waiting
+// isUnserved reports an answer that does not deny the object but knows nothing of
+// its kind or version, as when that has been taken away since it was discovered.
+func isUnserved(err error) bool {
+	status, ok := err.(apierrors.APIStatus)
+	if !ok || !apierrors.IsNotFound(err) {
+		return false
 	}
-	return present
+	details := status.Status().Details
+	return details == nil || details.Name == "" || apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // mapping returns the resource of the kind that the reference names.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // ownerState is what was found out about one owner of an object.
@@ -12,6 +13,9 @@ type ownerState int
 const (
 	// present owners keep the object.
 	present ownerState = iota
+	// unjudgeable owners, those of a namespaced kind that a cluster-scoped object
+	// names, keep the object too.
+	unjudgeable
 	// absent owners do not exist.
 	absent
 	// waiting owners are being deleted in the foreground.
@@ -20,12 +24,9 @@ const (
 
 // verdict is what to do about an object.
 type verdict struct {
-	do verb
-	// owners are the references to keep, if do is trim, or to put in place of the
-	// present ones, if unblock is set.
-	owners  []metav1.OwnerReference
-	unblock bool
-	policy  metav1.DeletionPropagation // if do is remove
+	do     verb
+	owners []metav1.OwnerReference    // those to keep, if do is trim
+	policy metav1.DeletionPropagation // if do is remove
 }
 
 type verb int
@@ -37,14 +38,13 @@ const (
 )
 
 // judge decides about an object from the state of each of its owners. It waits
-// for none; hasDependents says whether it has dependents, cycle whether one of
-// them is itself waiting in a foreground deletion.
-func judge(live *metav1.PartialObjectMetadata, states []ownerState, hasDependents, cycle bool) verdict {
+// for none; hasDependents says whether it has dependents.
+func judge(live *metav1.PartialObjectMetadata, states []ownerState, hasDependents bool) verdict {
 	var kept []metav1.OwnerReference
 	waits := false
 	for i, state := range states {
 		switch state {
-		case present:
+		case present, unjudgeable:
 			kept = append(kept, live.OwnerReferences[i])
 		case waiting:
 			waits = true
@@ -57,14 +57,8 @@ func judge(live *metav1.PartialObjectMetadata, states []ownerState, hasDependent
 	case len(kept) > 0:
 		return verdict{do: trim, owners: kept}
 	case waits && hasDependents:
-		// The owner's foreground deletion becomes the object's own. If that closes
-		// a circle of objects waiting for each other, this one steps out of it.
-		v := verdict{do: remove, policy: metav1.DeletePropagationForeground}
-		if cycle {
-			v.unblock = true
-			v.owners = unblocked(live.OwnerReferences)
-		}
-		return v
+		// The owner's foreground deletion becomes the object's own.
+		return verdict{do: remove, policy: metav1.DeletePropagationForeground}
 	}
 	return verdict{do: remove, policy: inheritedPolicy(live)}
 }
@@ -80,11 +74,11 @@ func inheritedPolicy(live *metav1.PartialObjectMetadata) metav1.DeletionPropagat
 	return metav1.DeletePropagationBackground
 }
 
-// unblocked returns the references, none of which blocks its owner's deletion.
-func unblocked(refs []metav1.OwnerReference) []metav1.OwnerReference {
+// unblocked returns the references, none of which blocks the deletion of these owners.
+func unblocked(refs []metav1.OwnerReference, owners []types.UID) []metav1.OwnerReference {
 	refs = slices.Clone(refs)
 	for i := range refs {
-		if blocks(refs[i]) {
+		if blocks(refs[i]) && slices.Contains(owners, refs[i].UID) {
 			never := false
 			refs[i].BlockOwnerDeletion = &never
 		}

@@ -12,34 +12,29 @@ func TestJudge(t *testing.T) {
 		states     []ownerState
 		finalizers []string
 		dependents bool
-		cycle      bool
 		want       verb
 		kept       int
 		policy     metav1.DeletionPropagation
-		unblock    bool
 	}{
-		"no owners":                                {want: leave},
-		"its owner is there":                       {states: []ownerState{present}, want: leave},
-		"one of two is there":                      {states: []ownerState{absent, present}, want: trim, kept: 1},
-		"one is there, one waits":                  {states: []ownerState{present, waiting}, want: trim, kept: 1},
-		"none is there":                            {states: []ownerState{absent, absent}, want: remove, policy: background},
-		"none is there, orphans wanted":            {states: []ownerState{absent}, finalizers: []string{metav1.FinalizerOrphanDependents}, want: remove, policy: orphan},
-		"none is there, foreground wanted":         {states: []ownerState{absent}, finalizers: []string{metav1.FinalizerDeleteDependents}, want: remove, policy: foreground},
-		"its owner waits":                          {states: []ownerState{waiting}, want: remove, policy: background},
-		"its owner waits, it has dependents":       {states: []ownerState{waiting}, dependents: true, want: remove, policy: foreground},
-		"its owner waits, and so does a dependent": {states: []ownerState{waiting}, dependents: true, cycle: true, want: remove, policy: foreground, unblock: true},
+		"no owners":                                 {want: leave},
+		"its owner is there":                        {states: []ownerState{present}, want: leave},
+		"one of two is there":                       {states: []ownerState{absent, present}, want: trim, kept: 1},
+		"one is there, one waits":                   {states: []ownerState{present, waiting}, want: trim, kept: 1},
+		"whether its owner is there nobody can say": {states: []ownerState{unjudgeable}, want: leave},
+		"none is there":                             {states: []ownerState{absent, absent}, want: remove, policy: background},
+		"none is there, orphans wanted":             {states: []ownerState{absent}, finalizers: []string{metav1.FinalizerOrphanDependents}, want: remove, policy: orphan},
+		"none is there, foreground wanted":          {states: []ownerState{absent}, finalizers: []string{metav1.FinalizerDeleteDependents}, want: remove, policy: foreground},
+		"its owner waits":                           {states: []ownerState{waiting}, want: remove, policy: background},
+		"its owner waits, it has dependents":        {states: []ownerState{waiting}, dependents: true, want: remove, policy: foreground},
 	} {
 		t.Run(name, func(t *testing.T) {
 			live := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Finalizers: test.finalizers}}
 			for range test.states {
 				live.OwnerReferences = append(live.OwnerReferences, ownedBy("o", true))
 			}
-			got := judge(live, test.states, test.dependents, test.cycle)
-			if got.do != test.want || got.policy != test.policy || got.unblock != test.unblock || got.do == trim && len(got.owners) != test.kept {
+			got := judge(live, test.states, test.dependents)
+			if got.do != test.want || got.policy != test.policy || got.do == trim && len(got.owners) != test.kept {
 				t.Errorf("got %+v", got)
-			}
-			if got.unblock && blocks(got.owners[0]) {
-				t.Error("the reference still blocks")
 			}
 		})
 	}

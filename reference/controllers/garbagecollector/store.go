@@ -70,10 +70,22 @@ func (s *store) dependentsOf(uid types.UID) []*object {
 	return found
 }
 
-func (s *store) blocking(uid types.UID) []types.UID {
+func (s *store) hasDependents(uid types.UID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.graph.blocking(uid)
+	return len(s.graph.dependents[uid]) > 0
+}
+
+func (s *store) blocked(uid types.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.graph.blocked(uid)
+}
+
+func (s *store) circle(uid types.UID) []types.UID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.graph.circle(uid)
 }
 
 // fromMetadata is what the graph keeps of an object of the resource.
