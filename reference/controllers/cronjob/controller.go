@@ -89,6 +89,10 @@ func (c *Controller) jobChanged(before, now *batchv1.Job) {
 // Reconcile starts a Job if one is due, reports what runs, and clears away what
 // ended long ago. It asks to be called again when the schedule comes next.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before anything is read: what is read after that can only be newer than one's writes.
+	if !c.selfWrites.Seen(key) || !c.jobWrites.Seen(key) {
+		return staleCache, nil
+	}
 	cj, err := c.cronJobs.CronJobs(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.told.forget(key)
@@ -96,9 +100,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if err != nil {
 		return 0, err
-	}
-	if !c.selfWrites.Seen(key) || !c.jobWrites.Seen(key) {
-		return staleCache, nil
 	}
 	jobs, err := c.jobs(ctx, cj)
 	if err != nil {

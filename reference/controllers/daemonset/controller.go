@@ -83,6 +83,10 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // Reconcile makes and removes pods of the set until each node has those it
 // should, and reports in its status what there is.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before anything is read: what is read after that can only be newer than one's writes.
+	if !c.writes.Seen(key) || !c.history.Seen(key) {
+		return staleCache, nil
+	}
 	set, err := c.sets.DaemonSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.backoff.forget(key)
@@ -101,9 +105,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if set.DeletionTimestamp != nil {
 		return 0, nil // its pods are the garbage collector's
-	}
-	if !c.writes.Seen(key) || !c.history.Seen(key) {
-		return staleCache, nil
 	}
 	return c.advance(ctx, set, selector)
 }

@@ -126,6 +126,10 @@ func (c *Controller) changed(before, now *autoscalingv2.HorizontalPodAutoscaler)
 
 // Reconcile looks at an autoscaler, and asks to be called again after the period.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before anything is read: what is read after that can only be newer than one's writes.
+	if !c.writes.Seen(key) {
+		return staleCache, nil
+	}
 	found, err := c.autoscalers.HorizontalPodAutoscalers(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.past.forget(key)
@@ -134,9 +138,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if err != nil {
 		return 0, err
-	}
-	if !c.writes.Seen(key) {
-		return staleCache, nil
 	}
 	started := c.now()
 	hpa := found.DeepCopy()

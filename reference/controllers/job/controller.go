@@ -81,6 +81,10 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 
 // Reconcile takes the Job's next step and counts the pods that have ended.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before anything is read: what is read after that can only be newer than one's writes.
+	if !c.seen(key) {
+		return staleCache, nil
+	}
 	job, err := c.jobs.Jobs(key.Namespace).Get(key.Name)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return 0, err
@@ -92,9 +96,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if !knownMode(job) {
 		c.events.Event(job, corev1.EventTypeWarning, unknownModeEvent, unknownModeMessage)
 		return 0, nil
-	}
-	if !c.seen(key) {
-		return staleCache, nil
 	}
 	pods, err := c.claim(ctx, job)
 	if err != nil {

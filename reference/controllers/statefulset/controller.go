@@ -80,15 +80,16 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // Reconcile takes the next step towards what the set asks for, and reports in its
 // status what there is.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	// Asked before anything is read: what is read after that can only be newer than one's writes.
+	if !c.setWrites.Seen(key) || !c.podWrites.Seen(key) || !c.claimWrites.Seen(key) || !c.history.Seen(key) {
+		return staleCache, nil
+	}
 	set, err := c.sets.StatefulSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
-	}
-	if !c.setWrites.Seen(key) || !c.podWrites.Seen(key) || !c.claimWrites.Seen(key) || !c.history.Seen(key) {
-		return staleCache, nil
 	}
 	selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector)
 	if err != nil {
