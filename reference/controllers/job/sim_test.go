@@ -165,18 +165,20 @@ func (y *tally) bounds(w *sim.World, write sim.Write) error {
 			succeeded++
 		}
 	}
-	if active+going > int(y.parallelism) {
+	// A creation that was on its way when the process died may come after its successor has looked.
+	unheard := w.Unanswered("job")
+	if active+going > int(y.parallelism)+unheard {
 		return fmt.Errorf("%d pods are active and %d going, with a parallelism of at most %d", active, going, y.parallelism)
 	}
 	if isIndexed(job) {
 		for index, count := range at {
-			if count > 1 {
+			if count > 1+unheard {
 				return fmt.Errorf("%d pods of index %d", count, index)
 			}
 		}
 		return nil
 	}
-	if job.Spec.Completions != nil && active+succeeded+y.succeeded > int(*job.Spec.Completions) {
+	if job.Spec.Completions != nil && active+succeeded+y.succeeded > int(*job.Spec.Completions)+unheard {
 		return fmt.Errorf("%d active, %d+%d succeeded, of %d completions", active, succeeded, y.succeeded, *job.Spec.Completions)
 	}
 	return nil
