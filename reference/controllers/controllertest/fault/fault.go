@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"testing"
 
@@ -15,15 +16,20 @@ import (
 const (
 	// atOnce is how many rounds run side by side.
 	atOnce = 4
-	// few is about how many of the writes are tried with -short.
-	few = 4
+	// some is about how many of the writes are tried unless all are asked for, and
+	// few with -short.
+	some = 12
+	few  = 3
+	// allWrites is the variable of the environment that asks for all, if it is 1.
+	allWrites = "ETALON_FAULTS_ALL"
 )
 
 // AtEachWrite plays each scenario undisturbed, and then once for every write that
 // the controllers made and each of the two sides of it: just before the write is
 // sent, and just after it was applied but before its answer came, the controllers
 // are killed and new ones started. Every time the outcome must be the same. All
-// share one API server. With -short some of the writes are tried.
+// share one API server. Of the writes of a long scenario every so manieth is tried,
+// before one and after another, and all if ETALON_FAULTS_ALL is 1.
 func AtEachWrite(t *testing.T, scenarios ...Scenario) {
 	t.Helper()
 	server := apiservertest.New(t)
@@ -67,14 +73,15 @@ func tryAll(t *testing.T, pattern *Round) {
 		t.Fatalf("undisturbed: %v\nwrites: %v", err, w.writes)
 	}
 	t.Logf("%d writes, outcome:\n%s", len(w.writes), want)
-	every := 1
-	if testing.Short() {
-		every = max(1, len(w.writes)/few)
-	}
+	every := stride(len(w.writes))
 	slots := make(chan struct{}, atOnce)
 	var running sync.WaitGroup
-	for n := 1; n <= len(w.writes); n += every {
+	for first := 1; first <= len(w.writes); first += every {
 		for _, sent := range []bool{false, true} {
+			n := first
+			if sent {
+				n = min(first+every/2, len(w.writes))
+			}
 			slots <- struct{}{}
 			running.Go(func() {
 				defer func() { <-slots }()
@@ -86,6 +93,17 @@ func tryAll(t *testing.T, pattern *Round) {
 		}
 	}
 	running.Wait()
+}
+
+// stride is how far the writes that are tried are apart.
+func stride(writes int) int {
+	switch {
+	case os.Getenv(allWrites) == "1":
+		return 1
+	case testing.Short():
+		return max(1, writes/few)
+	}
+	return max(1, (writes+some-1)/some)
 }
 
 // try plays one round with a kill.

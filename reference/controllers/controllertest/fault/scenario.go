@@ -13,6 +13,9 @@ type Scenario struct {
 	Name string
 	// Start runs the controllers under test until ctx ends.
 	Start func(ctx context.Context, config *rest.Config) error
+	// Cluster are resources without namespaces that belong to a round, too: its
+	// controllers see only those objects that have the round's Label.
+	Cluster []string
 	// Steps are done one after the other.
 	Steps []Step
 	// Status sets the status that a pod should have by now; running and ready if nil.
@@ -25,6 +28,10 @@ type Scenario struct {
 	// each round; nil if there is nothing to check.
 	Throughout func() func(pods []*corev1.Pod) error
 }
+
+// Label is that of the objects without namespace that a round has; its value is
+// the round's namespace.
+const Label = "faults.etalon.dev/round"
 
 // Step is something that a user does, and what it must lead to.
 type Step struct {

@@ -11,6 +11,7 @@ import (
 var varying = []string{
 	"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "generation", "observedGeneration",
 	"lastTransitionTime", "lastUpdateTime", "lastProbeTime", "startTime", "completionTime", "lastHeartbeatTime",
+	"lastPhaseTransitionTime",
 }
 
 // Text is an object, or a part of one, in JSON without the fields that differ from

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -67,18 +68,35 @@ func (p *process) end() {
 	p.die()
 }
 
-// counts says whether the request is a write in the round's namespace. Events
-// and Leases are not what a controller is there for.
+// counts says whether the request is a write of what the round has. Events and
+// Leases are not what a controller is there for.
 func (w *wire) counts(r *http.Request) bool {
-	_, rest, inside := strings.Cut(r.URL.Path, "/namespaces/"+w.round.Namespace+"/")
-	return inside && r.Method != http.MethodGet && !strings.HasPrefix(rest, "events") && !strings.HasPrefix(rest, "leases")
+	if r.Method == http.MethodGet {
+		return false
+	}
+	what, inside := w.target(r.URL.Path)
+	return inside && !strings.HasPrefix(what, "events") && !strings.HasPrefix(what, "leases")
+}
+
+// target is the end of the path that tells which object it is, if that is one of
+// the round's.
+func (w *wire) target(path string) (what string, inside bool) {
+	if _, what, inside = strings.Cut(path, "/namespaces/"+w.round.Namespace+"/"); inside {
+		return what, true
+	}
+	for _, resource := range w.round.scenario.Cluster {
+		if _, name, found := strings.Cut(path+"/", "/"+resource+"/"); found && !strings.Contains(path, "/namespaces/") {
+			return resource + "/" + name, true
+		}
+	}
+	return "", false
 }
 
 // count says whether this is the write to be killed at.
 func (w *wire) count(r *http.Request) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, what, _ := strings.Cut(r.URL.Path, "/namespaces/"+w.round.Namespace+"/")
+	what, _ := w.target(r.URL.Path)
 	w.writes = append(w.writes, fmt.Sprintf("%s %s", r.Method, what))
 	if len(w.writes) != w.round.kill.n {
 		return false
@@ -94,7 +112,7 @@ func (w *wire) written() int {
 	return len(w.writes)
 }
 
-// narrow makes a list or watch of all namespaces one of the round's.
+// narrow makes a list or watch of everything one of what the round has.
 func (w *wire) narrow(r *http.Request) *http.Request {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if r.Method != http.MethodGet || len(parts) < 3 {
@@ -103,10 +121,17 @@ func (w *wire) narrow(r *http.Request) *http.Request {
 	resource := parts[len(parts)-1]
 	prefix := strings.Join(parts[:len(parts)-1], "/")
 	isCollection := parts[0] == "api" && len(parts) == 3 || parts[0] == "apis" && len(parts) == 4
-	if !isCollection || w.round.cluster[resource] {
+	shared := w.round.cluster[resource] && !slices.Contains(w.round.scenario.Cluster, resource)
+	if !isCollection || shared {
 		return r
 	}
 	r = r.Clone(r.Context())
-	r.URL.Path = "/" + prefix + "/namespaces/" + w.round.Namespace + "/" + resource
+	if !w.round.cluster[resource] {
+		r.URL.Path = "/" + prefix + "/namespaces/" + w.round.Namespace + "/" + resource
+		return r
+	}
+	query := r.URL.Query()
+	query.Set("labelSelector", Label+"="+w.round.Namespace)
+	r.URL.RawQuery = query.Encode()
 	return r
 }
