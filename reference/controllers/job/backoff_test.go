@@ -112,3 +112,24 @@ func TestFailuresRememberWhatIsGone(t *testing.T) {
 		t.Errorf("waits %s after a failure in the future", got)
 	}
 }
+
+func TestWhoSetsTheNextPodBack(t *testing.T) {
+	v := &view{job: newJob(1, 1)}
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		want bool
+	}{
+		"running":                         {aPod("a"), false},
+		"succeeded":                       {aPod("a", succeeded), false},
+		"failed":                          {aPod("a", failed), true},
+		"failed and counted":              {aPod("a", failed, isStripped), true},
+		"told to go by somebody":          {aPod("a", told), true},
+		"let go, and not gone yet":        {aPod("a", isStripped, told), false},
+		"let go, and failed on that":      {aPod("a", isStripped, told, failed), false},
+		"about to be let go, still there": {aPod("a", isStripped), false},
+	} {
+		if got := v.setsBack(test.pod); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
+		}
+	}
+}

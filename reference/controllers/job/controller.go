@@ -117,7 +117,7 @@ func (c *Controller) advance(ctx context.Context, key types.NamespacedName, v *v
 	if blank {
 		pods = podsIn(c.indexer, ofJob, string(v.job.UID))
 	}
-	notes.past.observe(pods, v.hasFailed)
+	notes.past.observe(pods, v.setsBack)
 	decided := plan(v, &notes.past)
 	out, deedErr := c.carryOut(ctx, v, decided, notes)
 	a := reckon(v, decided, out)

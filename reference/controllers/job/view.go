@@ -206,6 +206,12 @@ func hasFailed(job *batchv1.Job, pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodFailed || controller.IsTerminating(pod) && !replacesOnlyFailed(job)
 }
 
+// setsBack reports whether the pod's failure has the next one wait. That of a pod that was let go, because the Job
+// is suspended or has too many, is no failure: it lost its finalizer before it was told to go.
+func (v *view) setsBack(pod *corev1.Pod) bool {
+	return v.hasFailed(pod) && (isTracked(pod) || pod.DeletionTimestamp == nil)
+}
+
 // countable reports whether the pod can count towards anything: in an Indexed Job, one of its indexes.
 func (v *view) countable(pod *corev1.Pod) bool {
 	if !isIndexed(v.job) {
