@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,8 +70,10 @@ func New(metadata metadata.Interface, discovery discovery.DiscoveryInterface, ev
 // deleted is decided from live reads in any case.
 func (c *Controller) Run(ctx context.Context, workers int) {
 	ctx = klog.NewContext(ctx, klog.LoggerWithName(klog.FromContext(ctx), Name))
-	go c.monitors.run(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { c.monitors.run(ctx) })
 	c.queue.Run(ctx, workers, c.Reconcile, c.monitors.synced)
+	watching.Wait()
 }
 
 // Reconcile looks at the object with the uid, and deletes it, or moves its own

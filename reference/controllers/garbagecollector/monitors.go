@@ -57,6 +57,7 @@ type monitors struct {
 	store     *store
 	renewed   func() // called when the set of resources has changed
 	kick      chan struct{}
+	watching  sync.WaitGroup
 
 	mu      sync.Mutex
 	running map[kindOf]*monitor
@@ -68,11 +69,13 @@ type monitor struct {
 	begun  time.Time
 }
 
-// run keeps the monitors in step with what the API server serves until ctx ends.
+// run keeps the monitors in step with what the API server serves until ctx ends,
+// and returns when the last of them has stopped.
 func (m *monitors) run(ctx context.Context) {
+	defer m.watching.Wait()
 	for {
 		wait := rediscovery
-		if err := m.sync(ctx); err != nil {
+		if err := m.sync(ctx); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Cannot discover the API's resources, keeping the known ones")
 			wait = retryDiscovery
 		}
@@ -93,7 +96,7 @@ func (m *monitors) run(ctx context.Context) {
 // sync starts a monitor for each new resource and stops those of resources that
 // are gone. A group that does not answer keeps its monitors.
 func (m *monitors) sync(ctx context.Context) error {
-	lists, err := discovery.ServerPreferredResources(m.discovery)
+	lists, err := discovery.ServerPreferredResourcesWithContext(ctx, discovery.ToDiscoveryInterfaceWithContext(m.discovery))
 	failed, partial := discovery.GroupDiscoveryFailedErrorGroups(err)
 	if err != nil && !partial {
 		return err
@@ -183,7 +186,7 @@ func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
 			}
 		}
 	})
-	go informer.RunWithContext(ctx)
+	m.watching.Go(func() { informer.RunWithContext(ctx) })
 	stop := func() {
 		cancel()
 		mu.Lock()
