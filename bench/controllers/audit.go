@@ -71,8 +71,12 @@ func (e event) call() call {
 	return c
 }
 
-// writes tells whether the request is one that changes something. An Event is a message, and not counted among them.
+// writes tells whether the request is one that changes something. An Event is a message, and not counted among them;
+// nor is what a node says of itself, which comes whether anything changes or not: of many nodes one always speaks.
 func (c call) writes() bool {
+	if c.Component == "nodes" && c.Resource == "nodes/status" {
+		return false
+	}
 	switch c.Verb {
 	case "create", "update", "patch", "delete", "deletecollection":
 		return c.Resource != "events"

@@ -86,3 +86,20 @@ func TestALogThatIsNoneIsAnError(t *testing.T) {
 		t.Error("a line that is not JSON was read")
 	}
 }
+
+func TestWhatCountsAsAWrite(t *testing.T) {
+	for c, want := range map[call]bool{
+		{"controllers", "create", "pods"}:                true,
+		{"controllers", "update", "deployments/status"}:  true,
+		{"nodes", "patch", "pods/status"}:                true,
+		{"controllers", "patch", "nodes/status"}:         true,
+		{"nodes", "patch", "nodes/status"}:               false,
+		{"controllers", "create", "events"}:              false,
+		{"controllers", "get", "pods"}:                   false,
+		{"controllers", "deletecollection", "endpoints"}: true,
+	} {
+		if got := c.writes(); got != want {
+			t.Errorf("%+v: a write is %t, want %t", c, got, want)
+		}
+	}
+}
