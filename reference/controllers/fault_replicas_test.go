@@ -28,7 +28,9 @@ func TestFaultsOfSets(t *testing.T) {
 			if err != nil {
 				return "", 0, 0, err
 			}
-			return fault.Text(rs.Status), rs.Status.Replicas, rs.Status.AvailableReplicas, nil
+			// Those that are going are there, too; that they have gone may be told a second later.
+			there := rs.Status.Replicas + ptr.Deref(rs.Status.TerminatingReplicas, 0)
+			return fault.Text(rs.Status), there, rs.Status.AvailableReplicas, nil
 		}),
 		setScenario("replication", "replicationcontroller-controller", func(ctx context.Context, r *fault.Round, replicas int32) error {
 			rc := &corev1.ReplicationController{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: corev1.ReplicationControllerSpec{Replicas: &replicas, Template: ptr.To(template("web"))}}

@@ -126,16 +126,16 @@ func (c *Controller) changed(before, now *autoscalingv2.HorizontalPodAutoscaler)
 
 // Reconcile looks at an autoscaler, and asks to be called again after the period.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
-	// Asked before anything is read: what is read after that can only be newer than one's writes.
-	if !c.writes.Seen(key) {
-		return staleCache, nil
-	}
-	found, err := c.autoscalers.HorizontalPodAutoscalers(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
+	if _, err := c.autoscalers.HorizontalPodAutoscalers(key.Namespace).Get(key.Name); apierrors.IsNotFound(err) {
 		c.past.forget(key)
 		c.selectors.forget(key)
 		return 0, nil
 	}
+	// Asked before the autoscaler is read: what is read after that can only be newer than one's writes.
+	if !c.writes.Seen(key) {
+		return staleCache, nil
+	}
+	found, err := c.autoscalers.HorizontalPodAutoscalers(key.Namespace).Get(key.Name)
 	if err != nil {
 		return 0, err
 	}
