@@ -80,8 +80,10 @@ var _ = Describe("definitions of custom resources", func() {
 
 	f.It("api/crd-immutable", func(ctx SpecContext) {
 		c := define(ctx, f, version("v1", anything))
-		crd := c.current(ctx)
-		Expect(condition(crd, "Established")).To(Equal("True InitialNamesAccepted"))
+		f.WaitUntil(ctx, "the definition is established", SettleTimeout, func(ctx context.Context) (bool, string) {
+			established := condition(c.current(ctx), "Established")
+			return established == "True InitialNamesAccepted", established
+		})
 		for _, field := range []string{"scope", "group"} {
 			value := map[string]string{"scope": "Cluster", "group": "other.example.com"}[field]
 			var err error
