@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
@@ -21,7 +22,7 @@ import (
 
 // devicesAndVolumes follows a pod whose volume and whose device are made for it: the claims are made and bound, the
 // volume is attached, the device reserved; then the device is tainted, the pod goes, and everything is taken back.
-// The test stands in for the CSI driver, the DRA driver, the scheduler's allocation and the node.
+// The test stands in for the CSI driver, the DRA driver and the scheduler's allocation.
 func devicesAndVolumes(t *testing.T, c *cluster, ns string) {
 	ctx := t.Context()
 	const driver, handle = "csi.example.com", "disk-1"
@@ -42,7 +43,8 @@ func devicesAndVolumes(t *testing.T, c *cluster, ns string) {
 		Spec: resourcev1.ResourceClaimTemplateSpec{Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{Requests: []resourcev1.DeviceRequest{
 			{Name: "r", Exactly: &resourcev1.ExactDeviceRequest{DeviceClassName: "gpus"}}}}}}}, metav1.CreateOptions{})
 	must(t, err)
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: template("p").Spec}
+	// The finalizer keeps the evicted pod to be looked at; the cluster's nodes remove it as soon as it stops.
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Finalizers: []string{"example.com/hold"}}, Spec: template("p").Spec}
 	pod.Spec.NodeName = node
 	pod.Spec.Containers[0].Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}}
 	pod.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimTemplateName: ptr.To("gpu")}}
@@ -87,7 +89,8 @@ func devicesAndVolumes(t *testing.T, c *cluster, ns string) {
 		}
 		return nil
 	})
-	must(t, c.CoreV1().Pods(ns).Delete(ctx, "p", metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}))
+	_, err = c.CoreV1().Pods(ns).Patch(ctx, "p", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	must(t, err)
 	until(t, "the rule to be done", func(ctx context.Context) error {
 		rule, err := c.ResourceV1().DeviceTaintRules().Get(ctx, ns, metav1.GetOptions{})
 		if err != nil {
