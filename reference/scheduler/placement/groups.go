@@ -4,7 +4,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Owner names a workload (ReplicationController, ReplicaSet, StatefulSet) whose pods belong
@@ -15,14 +14,14 @@ type Owner struct{ Kind, Namespace, Name string }
 type groups struct {
 	services map[string]map[string]labels.Set // by namespace, name
 	owners   map[Owner]labels.Selector
-	pods     map[string]map[types.UID]placement // placed pods by namespace
+	pods     map[string]*tally // placed pods by namespace
 }
 
 func newGroups() groups {
 	return groups{
 		services: map[string]map[string]labels.Set{},
 		owners:   map[Owner]labels.Selector{},
-		pods:     map[string]map[types.UID]placement{},
+		pods:     map[string]*tally{},
 	}
 }
 
@@ -77,29 +76,34 @@ func (g *groups) selector(pod *corev1.Pod) labels.Selector {
 	return selector
 }
 
+// addPod counts a pod on its node; one that is on its way out counts for nothing.
 func (g *groups) addPod(p *Pod, n *Node) {
+	if p.Terminating() {
+		return
+	}
 	of := g.pods[p.Object.Namespace]
 	if of == nil {
-		of = map[types.UID]placement{}
+		of = newTally()
 		g.pods[p.Object.Namespace] = of
 	}
-	of[p.Object.UID] = placement{pod: p, node: n}
+	of.add(p.Object.Labels, n, 1)
 }
 
-func (g *groups) removePod(p *Pod) {
+func (g *groups) removePod(p *Pod, n *Node) {
+	if p.Terminating() {
+		return
+	}
 	of := g.pods[p.Object.Namespace]
-	if delete(of, p.Object.UID); len(of) == 0 {
+	if of.add(p.Object.Labels, n, -1); of.empty() {
 		delete(g.pods, p.Object.Namespace)
 	}
 }
 
-// count tells how many pods that selector describes are on each node, terminating ones aside.
+// count tells how many pods that selector describes are on each node, terminating ones aside. It is not to be changed.
 func (g *groups) count(namespace string, selector labels.Selector) map[*Node]int {
-	counts := map[*Node]int{}
-	for _, at := range g.pods[namespace] {
-		if !at.pod.Terminating() && selector.Matches(labels.Set(at.pod.Object.Labels)) {
-			counts[at.node]++
-		}
+	of := g.pods[namespace]
+	if of == nil {
+		return nil
 	}
-	return counts
+	return of.count(selector)
 }

@@ -12,6 +12,8 @@ type Node struct {
 	// Object is the node as read; nil while only pods of it are known.
 	Object *corev1.Node
 
+	zone, region string
+
 	allocatable Resources
 	allowedPods int64
 	requested   Resources
@@ -24,10 +26,15 @@ func newNode(name string) *Node {
 	return &Node{Name: name, pods: map[types.UID]*Pod{}, ports: map[hostPort]int{}}
 }
 
-func (n *Node) setObject(node *corev1.Node) {
+// setObject returns whether the node is in another place than before.
+func (n *Node) setObject(node *corev1.Node) (moved bool) {
 	n.Object = node
 	n.allocatable = resourcesOf(node.Status.Allocatable)
 	n.allowedPods = node.Status.Allocatable.Pods().Value()
+	zone, region := node.Labels[corev1.LabelTopologyZone], node.Labels[corev1.LabelTopologyRegion]
+	moved = n.zone != zone || n.region != region
+	n.zone, n.region = zone, region
+	return moved
 }
 
 func (n *Node) addPod(p *Pod) {

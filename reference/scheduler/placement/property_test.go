@@ -158,7 +158,24 @@ func describe(s *Snapshot) (out []string) {
 		out = append(out, fmt.Sprint(n.Name, n.allocatable, n.allowedPods, n.requested.MilliCPU, n.requested.Memory,
 			n.requested.scalarNames(), n.usage, len(n.pods), n.ports))
 	}
-	return append(out, fmt.Sprint(len(s.nodes), len(s.placed), len(s.groups.pods["default"])))
+	return append(out, fmt.Sprint(len(s.nodes), len(s.placed), s.groups.pods["default"].describe()))
+}
+
+// describe tells everything that is counted, in order.
+func (t *tally) describe() (out []string) {
+	if t == nil {
+		return nil
+	}
+	for key, k := range t.kinds {
+		for n, pods := range k.nodes {
+			out = append(out, fmt.Sprint(key, " on ", n.Name, ": ", pods))
+		}
+	}
+	for l, of := range t.with {
+		out = append(out, fmt.Sprint(l, " in ", len(of)))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Waking a pod because of one node is right exactly when it could now be scheduled there.

@@ -11,6 +11,7 @@ import (
 var ErrNoNodes = errors.New("no nodes available to schedule pods")
 
 // Schedule chooses the node for a pod: one of those that pass every filter with the best score.
+// In a large cluster it is the best of enough that pass, found where the search before ended.
 // Among equals, ties decides. If no node passes, the error is a *FitError with the reasons, or
 // ErrNoNodes.
 func Schedule(s *Snapshot, pod *Pod, ties *rand.Rand) (string, error) {
@@ -20,24 +21,29 @@ func Schedule(s *Snapshot, pod *Pod, ties *rand.Rand) (string, error) {
 	if pod.only.limited && len(pod.only.names) == 0 {
 		return "", &FitError{Nodes: len(s.ready), Whole: "pod affinity terms conflict", Preemption: preemptionOutlook(s, pod, nil)}
 	}
-	candidates := candidates(s, pod)
-	var feasible []*Node
-	for _, n := range candidates {
-		if refusedBy(pod, n) == nil {
-			feasible = append(feasible, n)
-		}
-	}
+	feasible, asked := search(s, pod)
 	if len(feasible) == 0 {
-		return "", explain(s, pod, candidates)
+		return "", explain(s, pod, asked)
 	}
 	return best(feasible, rank(s, pod, feasible), ties).Name, nil
 }
 
-// candidates are the nodes that come into question at all: those named, or every one.
-func candidates(s *Snapshot, pod *Pod) []*Node {
+// search finds nodes that pass every filter, among those that were asked: those named, or as many as are needed.
+func search(s *Snapshot, pod *Pod) (feasible, asked []*Node) {
 	if !pod.only.limited {
-		return s.ready
+		return s.tour.search(s.ready, func(n *Node) bool { return Fits(pod, n) })
 	}
+	asked = named(s, pod)
+	for _, n := range asked {
+		if Fits(pod, n) {
+			feasible = append(feasible, n)
+		}
+	}
+	return feasible, asked
+}
+
+// named are the nodes that a pod names and that there are.
+func named(s *Snapshot, pod *Pod) []*Node {
 	var named []*Node
 	for _, name := range sets.List(pod.only.names) {
 		if n := s.Node(name); n != nil {

@@ -3,8 +3,6 @@ package placement
 import (
 	"math"
 	"slices"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // spread prefers nodes and zones with fewer pods of the same Service, ReplicaSet,
@@ -32,20 +30,20 @@ func (spread) Score(s *Snapshot, pod *Pod, nodes []*Node, scores []int64) bool {
 	perZone := map[string]int{}
 	for n, count := range perNode {
 		// Only nodes that the pod could be sent to by its affinity count for their zone.
-		if zone := zoneOf(n); zone != "" && (nodeAffinity{}).Passes(pod, n) {
+		if zone := n.zone; zone != "" && (nodeAffinity{}).Passes(pod, n) {
 			perZone[zone] += count
 		}
 	}
 	zones := map[string]bool{}
 	for _, n := range nodes {
-		if zone := zoneOf(n); zone != "" {
+		if zone := n.zone; zone != "" {
 			zones[zone] = true
 		}
 	}
 	hostWeight, zoneWeight := math.Log(float64(len(nodes)+2)), math.Log(float64(len(zones)+2))
 	for i, n := range nodes {
 		load := float64(perNode[n])*hostWeight + hostSkew - 1
-		if zone := zoneOf(n); zone != "" {
+		if zone := n.zone; zone != "" {
 			load += float64(perZone[zone])*zoneWeight + zoneSkew - 1
 		}
 		scores[i] = int64(math.Round(load))
@@ -59,11 +57,4 @@ func (spread) Score(s *Snapshot, pod *Pod, nodes []*Node, scores []int64) bool {
 		scores[i] = maxScore * (most + least - scores[i]) / most
 	}
 	return true
-}
-
-func zoneOf(n *Node) string {
-	if n.Object == nil {
-		return ""
-	}
-	return n.Object.Labels[corev1.LabelTopologyZone]
 }

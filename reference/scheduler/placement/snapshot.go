@@ -13,7 +13,8 @@ import (
 // to one goroutine at a time.
 type Snapshot struct {
 	nodes  map[string]*Node
-	ready  []*Node // those with an Object, by name: the order in which nodes are looked at
+	ready  []*Node // those with an Object, by name
+	tour   tour
 	placed map[types.UID]placement
 	groups groups
 }
@@ -45,8 +46,11 @@ func (s *Snapshot) SetNode(node *corev1.Node) *Node {
 	if n.Object == nil {
 		i, _ := slices.BinarySearchFunc(s.ready, n.Name, byName)
 		s.ready = slices.Insert(s.ready, i, n)
+		s.tour.stale = true
 	}
-	n.setObject(node)
+	if n.setObject(node) {
+		s.tour.stale = true
+	}
 	return n
 }
 
@@ -59,7 +63,8 @@ func (s *Snapshot) RemoveNode(name string) {
 	if i, found := slices.BinarySearchFunc(s.ready, name, byName); found {
 		s.ready = slices.Delete(s.ready, i, i+1)
 	}
-	n.Object = nil
+	n.Object, n.zone, n.region = nil, "", ""
+	s.tour.stale = true
 	s.dropIfEmpty(n)
 }
 
@@ -80,7 +85,7 @@ func (s *Snapshot) Remove(uid types.UID) *Node {
 	}
 	delete(s.placed, uid)
 	at.node.removePod(at.pod)
-	s.groups.removePod(at.pod)
+	s.groups.removePod(at.pod, at.node)
 	s.dropIfEmpty(at.node)
 	return at.node
 }
