@@ -36,6 +36,29 @@ var _ = Describe("what is scaled, and by whose metrics", func() {
 		})
 	})
 
+	f.It("autoscaling/pods-without-metrics", func(ctx SpecContext) {
+		api := f.ServeGroup(ctx, "custom.metrics.k8s.io", "v1beta2")
+		f.Create(ctx, Deployment("web", 3, Pod("web", "sleep", "24h")))
+		pods := f.WatchPods(ctx, "app=web").MustReach(ctx, "3 pods are ready", Exactly(3, Ready))
+		f.WaitRolled(ctx, "web")
+		sizes := f.WatchDeployment(ctx, "web")
+		// The third pod tells nothing. It is taken to have none when pods are to be added, and its target when pods are to go.
+		api.Tell(ctx, "pods/*/requests", Measurement{Name: pods[0].Name, Value: "30"}, Measurement{Name: pods[1].Name, Value: "30"})
+		hpa := aiming(`{metrics: [{type: Pods, pods: {metric: {name: requests}, target: {type: AverageValue, averageValue: "10"}}}], behavior: {scaleUp: {policies: [{type: Pods, value: 10, periodSeconds: 15}]}, scaleDown: {stabilizationWindowSeconds: 0}}}`)
+		f.Create(ctx, hpa)
+		Expect(sizes.MustReach(ctx, "there are more replicas", other(3))[0].Spec.Replicas).To(HaveValue(BeEquivalentTo(6)), "60 over 10")
+		f.Delete(ctx, hpa)
+		f.WaitGone(ctx, hpa)
+		f.Scale(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, 3)
+		f.WaitRolled(ctx, "web")
+		sizes.Mark()
+		left := f.WatchPods(ctx, "app=web").MustReach(ctx, "3 pods are ready", func(now []*corev1.Pod) bool { return len(now) == 3 && len(Where(now, Ready)) == 3 })
+		api.Tell(ctx, "pods/*/requests", Measurement{Name: left[0].Name, Value: "1"}, Measurement{Name: left[1].Name, Value: "1"})
+		hpa.ObjectMeta = metav1.ObjectMeta{Name: "web"}
+		f.Create(ctx, hpa)
+		Expect(sizes.MustReach(ctx, "there are fewer replicas", other(3))[0].Spec.Replicas).To(HaveValue(BeEquivalentTo(2)), "1, 1 and 10 over 10")
+	})
+
 	f.It("autoscaling/object-metric", func(ctx SpecContext) {
 		api := f.ServeGroup(ctx, "custom.metrics.k8s.io", "v1beta2")
 		f.Create(ctx, Deployment("web", 2, Pod("web", "sleep", "24h")), Service("front"))
@@ -125,6 +148,42 @@ var _ = Describe("what is scaled, and by whose metrics", func() {
 			}
 			return false
 		})
+	})
+})
+
+var _ = Describe("metrics of containers", func() {
+	f := New()
+
+	f.It("autoscaling/container-metric", func(ctx SpecContext) {
+		requests := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m")}
+		pod := Pod("web", "sleep", "1h")
+		pod.Spec.Containers = append(pod.Spec.Containers, Container("busy", "burn", "1h"))
+		for i := range pod.Spec.Containers {
+			pod.Spec.Containers[i].Resources = corev1.ResourceRequirements{Requests: requests, Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}}
+		}
+		f.Create(ctx, Deployment("web", 1, pod))
+		f.WaitRolled(ctx, "web")
+		of := func(container string) string {
+			return `{maxReplicas: 2, metrics: [{type: ContainerResource, containerResource: {name: cpu, container: ` + container + `, target: {type: Utilization, averageUtilization: 60}}}]}`
+		}
+		told := func(above bool) func(*autoscalingv2.HorizontalPodAutoscaler) bool {
+			return func(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+				for _, m := range hpa.Status.CurrentMetrics {
+					if c := m.ContainerResource; c != nil && c.Current.AverageUtilization != nil {
+						return *c.Current.AverageUtilization > 60 == above
+					}
+				}
+				return false
+			}
+		}
+		idle := aiming(of("main"))
+		f.Create(ctx, idle)
+		sizes := f.WatchDeployment(ctx, "web")
+		waitFor(ctx, f, "web", "tells of the idle container", told(false))
+		sizes.MustNever(ctx, "it is scaled by the other container", other(1), Quiet)
+		f.Edit(ctx, idle, func() { idle.Spec.Metrics = aiming(of("busy")).Spec.Metrics })
+		waitFor(ctx, f, "web", "tells of the busy container", told(true))
+		f.WaitDeployment(ctx, "web", "wants 2 replicas", func(d *appsv1.Deployment) bool { return *d.Spec.Replicas == 2 })
 	})
 })
 

@@ -53,6 +53,25 @@ var _ = Describe("updates of DaemonSets", func() {
 		f.TellReady(ctx, true, Names(Where(now, generation("2"), func(p *corev1.Pod) bool { return !Ready(p) }))...)
 	}
 
+	// sicken says of one of 3 pods that it is not ready, and waits until that is known.
+	sicken := func(ctx SpecContext, set *appsv1.DaemonSet, pod *corev1.Pod) *corev1.Pod {
+		GinkgoHelper()
+		patch := `{"status":{"conditions":[{"type":"Ready","status":"False"},{"type":"ContainersReady","status":"False"}]}}`
+		Expect(f.TryPatch(ctx, pod.DeepCopy(), types.StrategicMergePatchType, patch, "status")).To(Succeed())
+		waitStatus(ctx, f, set, numbers{desired: 3, current: 3, ready: 2, updated: 3, available: 2, unavailable: 1})
+		return pod
+	}
+
+	f.It("daemonsets/rolling-unready-first", func(ctx SpecContext) {
+		mine := nodes(ctx, f, 3)
+		set, pods := start(ctx, mine, appsv1.DaemonSetUpdateStrategy{}, 2, 3)
+		sick := sicken(ctx, set, Where(pods.Now(), on(mine[2]))[0])
+		update(ctx, f, set, "2", true)
+		mended := func(now []*corev1.Pod) bool { return templates(2, 1)(now) && len(Where(now, Is(sick))) == 0 }
+		pods.MustReach(ctx, "the pod that is not ready has been replaced", mended)
+		pods.MustNever(ctx, "the update goes on while the new pod is not ready", not(mended), Quiet)
+	})
+
 	f.It("daemonsets/rolling-max-unavailable", func(ctx SpecContext) {
 		mine := nodes(ctx, f, 3)
 		set, pods := start(ctx, mine, appsv1.DaemonSetUpdateStrategy{}, 2, 3) // the default is one unavailable
@@ -94,6 +113,19 @@ var _ = Describe("updates of DaemonSets", func() {
 			pods.MustNever(ctx, "the update goes on while the new pod is not ready", not(templates(4-updated, updated)), Quiet)
 			tell(ctx, now)
 		}
+		pods.MustReach(ctx, "all are new and ready", func(now []*corev1.Pod) bool { return ready(mine...)(now) && templates(0, 3)(now) })
+	})
+
+	f.It("daemonsets/surge-beside-unready", func(ctx SpecContext) {
+		mine := nodes(ctx, f, 3)
+		set, pods := start(ctx, mine, rolling(none, intstr.FromInt32(1)), 2, 5)
+		sick := sicken(ctx, set, pods.Now()[0])
+		update(ctx, f, set, "2", true)
+		mended := func(now []*corev1.Pod) bool { return templates(2, 2)(now) && len(Where(now, Is(sick))) == 0 }
+		pods.MustReach(ctx, "the pod that is not ready has been replaced, and one new pod is beside a ready one", mended)
+		pods.MustNever(ctx, "the update goes on while the new pods are not ready", not(mended), Quiet)
+		tell(ctx, pods.Now())
+		tell(ctx, pods.MustReach(ctx, "the last node has a new pod, too", templates(1, 3)))
 		pods.MustReach(ctx, "all are new and ready", func(now []*corev1.Pod) bool { return ready(mine...)(now) && templates(0, 3)(now) })
 	})
 

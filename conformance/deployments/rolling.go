@@ -160,6 +160,7 @@ var _ = Describe("rolling updates", func() {
 		sets.MustReach(ctx, "the second revision is under way and stuck", func(sets []*appsv1.ReplicaSet) bool {
 			return sized("1", 3)(sets) && sized("2", 2)(sets)
 		})
+		judge(ctx, sets, pods, 5, 3)
 		f.Edit(ctx, d, func() {
 			d.Spec.Template.Spec.ReadinessGates = nil
 			ChangeTemplate(&d.Spec.Template, "3")

@@ -3,6 +3,7 @@ package disruption
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -92,6 +93,25 @@ var _ = Describe("the status of budgets", func() {
 		b := maxUnavailable("web", "1")
 		f.Edit(ctx, b, func() { b.Spec.MaxUnavailable = ptr.To(intstr.FromInt32(3)) })
 		budgets.MustReach(ctx, "one is allowed, as more may be unavailable", tells(4, 2, 1, 1))
+	})
+
+	f.It("disruption/during-rollout", func(ctx SpecContext) {
+		node := f.StandInNode(ctx, nil)
+		seen, budgets := f.WatchPods(ctx, "app=web"), f.WatchBudget(ctx, "web")
+		web := Deployment("web", 4, onNode(node, "web"))
+		one := intstr.FromInt32(1)
+		web.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxSurge: &one, MaxUnavailable: &one}
+		f.Create(ctx, web, maxUnavailable("web", "2"))
+		budgets.MustReach(ctx, "two disruptions are allowed", tells(4, 4, 2, 2))
+		f.Edit(ctx, web, func() { ReadyWhenTold(&web.Spec.Template.Spec) })
+		pods := seen.MustReach(ctx, "the rollout waits with 3 old pods and 2 new ones", func(now []*corev1.Pod) bool {
+			return len(now) == 5 && len(Where(now, Ready)) == 3 && len(Where(now, Active, func(p *corev1.Pod) bool { return len(p.Spec.ReadinessGates) > 0 })) == 2
+		})
+		budgets.MustReach(ctx, "4 pods are expected, as the Deployment wants, and one disruption is left", tells(4, 3, 2, 1))
+		f.TellReady(ctx, true, Names(Where(pods, func(p *corev1.Pod) bool { return len(p.Spec.ReadinessGates) > 0 }))...)
+		budgets.MustReach(ctx, "there are healthy pods beyond the wanted ones", func(now []*policyv1.PodDisruptionBudget) bool {
+			return now[0].Status.ExpectedPods == 4 && now[0].Status.DesiredHealthy == 2 && now[0].Status.CurrentHealthy >= 4
+		})
 	})
 
 	f.It("disruption/percentages", func(ctx SpecContext) {

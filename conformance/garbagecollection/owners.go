@@ -39,6 +39,10 @@ var _ = Describe("owners", func() {
 		})
 		f.Get(ctx, successor)
 		Expect(successor.DeletionTimestamp).To(BeNil())
+		mistaken := configMap("mistaken", to(successor))
+		mistaken.OwnerReferences[0].UID = uuid.NewUUID()
+		f.Create(ctx, mistaken)
+		f.WaitGone(ctx, mistaken) // its owner is another of the same name, which does not exist
 	})
 
 	f.It("garbagecollection/unknown-kind-keeps", func(ctx SpecContext) {

@@ -27,9 +27,14 @@ var _ = Describe("failures", func() {
 		second := pods.MustReach(ctx, "another pod is made", func(now []*corev1.Pod) bool { return len(now) == 2 && active(1)(now) })
 		// 10 s from the pod's end, whose time is cut to the second.
 		Expect(pods.ReachedAt().Sub(counted)).To(BeNumerically(">=", 7*time.Second), "pause before the first retry")
-		end(ctx, f, Where(second, Active)[0], 0)
+		end(ctx, f, Where(second, Active)[0], 1)
+		jobs.MustReach(ctx, "the second failure is counted", one(func(j *batchv1.Job) bool { return j.Status.Failed == 2 }))
+		counted = jobs.ReachedAt()
+		third := pods.MustReach(ctx, "a third pod is made", func(now []*corev1.Pod) bool { return len(now) == 3 && active(1)(now) })
+		Expect(pods.ReachedAt().Sub(counted)).To(BeNumerically(">=", 17*time.Second), "pause before the second retry, twice as long")
+		end(ctx, f, Where(third, Active)[0], 0)
 		done := jobs.MustReach(ctx, "the Job is complete", with(batchv1.JobComplete))[0]
-		Expect([]int32{done.Status.Succeeded, done.Status.Failed}).To(Equal([]int32{1, 1}))
+		Expect([]int32{done.Status.Succeeded, done.Status.Failed}).To(Equal([]int32{1, 2}))
 	})
 
 	f.It("jobs/backoff-limit", func(ctx SpecContext) {
@@ -94,6 +99,28 @@ var _ = Describe("failures", func() {
 		Expect(failure.Reason).To(Equal(batchv1.JobReasonPodFailurePolicy))
 		Expect(failure.Message).To(ContainSubstring("failed with exit code 42 matching FailJob rule at index 0"))
 		pods.MustReach(ctx, "the other pod is ended", active(0))
+	})
+
+	f.It("jobs/failure-policy-order", func(ctx SpecContext) {
+		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
+		work := job(Idle(), 3, 3)
+		codes := func(operator batchv1.PodFailurePolicyOnExitCodesOperator, code int32) *batchv1.PodFailurePolicyOnExitCodesRequirement {
+			return &batchv1.PodFailurePolicyOnExitCodesRequirement{Operator: operator, Values: []int32{code}}
+		}
+		work.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
+			{Action: batchv1.PodFailurePolicyActionCount, OnExitCodes: codes(batchv1.PodFailurePolicyOnExitCodesOpIn, 4)},
+			{Action: batchv1.PodFailurePolicyActionFailJob, OnExitCodes: codes(batchv1.PodFailurePolicyOnExitCodesOpNotIn, 3)},
+		}}
+		f.Create(ctx, work)
+		running := pods.MustReach(ctx, "3 are active", active(3))
+		end(ctx, f, running[0], 4) // both rules match
+		end(ctx, f, running[1], 3) // neither does
+		jobs.MustReach(ctx, "both failures are counted", one(func(j *batchv1.Job) bool { return j.Status.Failed == 2 }))
+		jobs.MustNever(ctx, "they fail the Job", with(batchv1.JobFailureTarget), Quiet)
+		end(ctx, f, running[2], 5)
+		over := jobs.MustReach(ctx, "the Job has failed", with(batchv1.JobFailed))[0]
+		Expect(condition(over, batchv1.JobFailed).Reason).To(Equal(batchv1.JobReasonPodFailurePolicy))
+		Expect(condition(over, batchv1.JobFailed).Message).To(ContainSubstring("failed with exit code 5 matching FailJob rule at index 1"))
 	})
 
 	f.It("jobs/failure-policy-ignores", func(ctx SpecContext) {

@@ -128,6 +128,40 @@ var _ = Describe("Indexed Jobs", func() {
 		Expect(over.Status.CompletedIndexes).To(Equal("1"))
 	})
 
+	f.It("jobs/limit-per-index-retries", func(ctx SpecContext) {
+		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
+		work := indexed(job(Idle(), 2, 2))
+		work.Spec.BackoffLimitPerIndex = ptr.To[int32](1)
+		f.Create(ctx, work)
+		first := pods.MustReach(ctx, "each index has its pod", indexesAre("0", "1"))
+		end(ctx, f, ofIndex(first, "0"), 1)
+		second := pods.MustReach(ctx, "index 0 is run again", func(now []*corev1.Pod) bool {
+			return indexesAre("0", "1")(now) && ofIndex(now, "0").UID != ofIndex(first, "0").UID
+		})
+		Expect(ofIndex(second, "0").Annotations).To(HaveKeyWithValue(batchv1.JobIndexFailureCountAnnotation, "1"))
+		Expect(ofIndex(second, "1").Annotations).To(HaveKeyWithValue(batchv1.JobIndexFailureCountAnnotation, "0"))
+		Expect(ptr.Deref(jobs.Now()[0].Status.FailedIndexes, "")).To(BeEmpty(), "one failure is within the limit")
+		end(ctx, f, ofIndex(second, "0"), 1)
+		jobs.MustReach(ctx, "index 0 is given up", one(func(j *batchv1.Job) bool { return ptr.Deref(j.Status.FailedIndexes, "") == "0" && j.Status.Failed == 2 }))
+		Expect(ofIndex(pods.Now(), "1")).NotTo(BeNil(), "the other index runs on")
+	})
+
+	f.It("jobs/success-policy-rules", func(ctx SpecContext) {
+		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
+		work := indexed(job(Idle(), 4, 4))
+		work.Spec.SuccessPolicy = &batchv1.SuccessPolicy{Rules: []batchv1.SuccessPolicyRule{{SucceededIndexes: ptr.To("3")}, {SucceededCount: ptr.To[int32](2)}}}
+		f.Create(ctx, work)
+		running := pods.MustReach(ctx, "each index has its pod", indexesAre("0", "1", "2", "3"))
+		end(ctx, f, ofIndex(running, "0"), 0)
+		jobs.MustReach(ctx, "one has succeeded", one(func(j *batchv1.Job) bool { return j.Status.Succeeded == 1 }))
+		jobs.MustNever(ctx, "the Job succeeds with that", with(batchv1.JobSuccessCriteriaMet), Quiet)
+		end(ctx, f, ofIndex(running, "1"), 0)
+		done := jobs.MustReach(ctx, "the Job is complete", with(batchv1.JobComplete))[0]
+		Expect(condition(done, batchv1.JobSuccessCriteriaMet).Message).To(Equal("Matched rules at index 1"))
+		Expect(done.Status.Succeeded).To(BeEquivalentTo(2))
+		pods.MustReach(ctx, "the other pods are ended", active(0))
+	})
+
 	f.It("jobs/success-policy", func(ctx SpecContext) {
 		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
 		work := indexed(job(Idle(), 4, 4))

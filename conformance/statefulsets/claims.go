@@ -117,6 +117,53 @@ var _ = Describe("claims", func() {
 		})
 	})
 
+	f.It("statefulsets/claims-survive-replacement", func(ctx SpecContext) {
+		pods := f.WatchPods(ctx, "app=web")
+		set := claims(parallel("web", 2), "data")
+		set.Spec.PersistentVolumeClaimRetentionPolicy = &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{
+			WhenScaled: appsv1.DeletePersistentVolumeClaimRetentionPolicyType, WhenDeleted: appsv1.DeletePersistentVolumeClaimRetentionPolicyType}
+		f.Create(ctx, set)
+		first := pods.MustReach(ctx, "both are made", are("web-0", "web-1"))
+		before := untilClaims(ctx, f, "data-web-0", "data-web-1")
+		f.Delete(ctx, first[0])
+		f.Patch(ctx, first[1], `{"status":{"phase":"Failed"}}`, "status")
+		pods.MustReach(ctx, "both are made anew", func(now []*corev1.Pod) bool {
+			return are("web-0", "web-1")(now) && now[0].UID != first[0].UID && now[1].UID != first[1].UID
+		})
+		f.Stays(ctx, "the claims are the same", Quiet, func(ctx context.Context) (bool, string) {
+			now := uids(ctx, f)
+			return len(now) == 2 && now["data-web-0"] == before["data-web-0"] && now["data-web-1"] == before["data-web-1"], fmt.Sprint(now)
+		})
+		f.Patch(ctx, set, `{"spec":{"replicas":1}}`)
+		pods.MustReach(ctx, "web-1 is gone", are("web-0"))
+		untilClaims(ctx, f, "data-web-0")
+		f.Delete(ctx, set)
+		pods.MustReach(ctx, "the pods are gone", none)
+		untilClaims(ctx, f)
+	})
+
+	f.It("statefulsets/claims-policy-changes", func(ctx SpecContext) {
+		pods, seen := f.WatchPods(ctx, "app=web"), f.WatchClaims(ctx, "app=web")
+		set := claims(parallel("web", 2), "data")
+		f.Create(ctx, set)
+		pods.MustReach(ctx, "both are made", are("web-0", "web-1"))
+		untilClaims(ctx, f, "data-web-0", "data-web-1")
+		owned := func(claim *corev1.PersistentVolumeClaim) bool { return OwnedBy(claim, set) }
+		f.Patch(ctx, set, `{"spec":{"persistentVolumeClaimRetentionPolicy":{"whenDeleted":"Delete"}}}`)
+		seen.MustReach(ctx, "the claims are the StatefulSet's", Exactly(2, owned))
+		f.Patch(ctx, set, `{"spec":{"persistentVolumeClaimRetentionPolicy":{"whenDeleted":"Retain","whenScaled":"Delete"}}}`)
+		seen.MustReach(ctx, "the claims are nobody's", Exactly(2, func(claim *corev1.PersistentVolumeClaim) bool { return len(claim.OwnerReferences) == 0 }))
+		f.Patch(ctx, set, `{"spec":{"replicas":1}}`)
+		pods.MustReach(ctx, "web-1 is gone", are("web-0"))
+		untilClaims(ctx, f, "data-web-0")
+		f.Delete(ctx, set)
+		pods.MustReach(ctx, "the pods are gone", none)
+		f.Stays(ctx, "the claim outlives the StatefulSet", Quiet, func(ctx context.Context) (bool, string) {
+			now := names(uids(ctx, f))
+			return len(now) == 1, fmt.Sprint(now)
+		})
+	})
+
 	f.It("statefulsets/claims-deleted-with-set", func(ctx SpecContext) {
 		pods := f.WatchPods(ctx, "app=web")
 		set := claims(parallel("web", 2), "data")
