@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,12 +29,6 @@ const (
 	// thousand dependents of one owner do not each ask for it. A uid that is gone
 	// never comes back.
 	remembered = 500
-	// unseen is how soon to look again at an object whose owner exists and has
-	// not been observed: it may go before it ever is.
-	unseen = 5 * time.Second
-	// unresolvable is how soon to look again at an object whose owner's kind is
-	// not served.
-	unresolvable = 30 * time.Second
 )
 
 // Controller collects garbage. Its keys are uids, as names.
@@ -57,23 +51,36 @@ func New(metadata metadata.Interface, discovery discovery.DiscoveryInterface, ev
 		events:   events,
 		queue:    controller.NewQueue(Name),
 	}
-	c.store = &store{graph: newGraph(), look: func(uid types.UID) { c.queue.Add(types.NamespacedName{Name: string(uid)}) }}
+	c.store = newStore(func(uid types.UID) { c.queue.Add(types.NamespacedName{Name: string(uid)}) })
 	c.monitors = &monitors{
-		metadata: metadata, discovery: discovery, store: c.store, renewed: c.mapper.Reset,
-		kick: make(chan struct{}, 1), running: map[kindOf]*monitor{},
+		metadata: metadata, discovery: discovery, store: c.store,
+		renewed: c.renewed,
+		kick:    make(chan struct{}, 1), running: map[kindOf]*monitor{},
 	}
 	return c
 }
 
-// Run works until ctx ends. It collects nothing before it has seen every object
-// there is, but does not wait for ever for a kind that cannot be listed: what is
-// deleted is decided from live reads in any case.
+// Run works until ctx ends. It does not wait for every object to be seen: what is
+// deleted is decided from live reads in any case. Only an object whose owner is of a
+// kind that is being listed waits for that, and an owner that is to be deleted after
+// its dependents, or to let go of them, waits for all kinds, for a while.
 func (c *Controller) Run(ctx context.Context, workers int) {
 	ctx = klog.NewContext(ctx, klog.LoggerWithName(klog.FromContext(ctx), Name))
 	var watching sync.WaitGroup
 	watching.Go(func() { c.monitors.run(ctx) })
-	c.queue.Run(ctx, workers, c.Reconcile, c.monitors.synced)
+	c.queue.Run(ctx, workers, c.Reconcile, c.monitors.begun)
 	watching.Wait()
+}
+
+// renewed forgets what was served before, if that has changed, or if there is an
+// object for which it does not suffice: it was found out at another moment.
+func (c *Controller) renewed(changed bool) {
+	if changed || c.store.anyPuzzled() {
+		c.mapper.Reset()
+	}
+	if changed {
+		c.store.lookAgain()
+	}
 }
 
 // Reconcile looks at the object with the uid, and deletes it, or moves its own
@@ -83,9 +90,21 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if obj == nil || obj.deleting && !obj.foreground && !obj.orphan {
 		return 0, nil // gone, or going
 	}
+	if !obj.foreground && !obj.orphan {
+		if !c.store.doubtful(obj) {
+			c.store.solved(obj.uid)
+			return 0, nil
+		}
+		if c.areListed(obj) {
+			return listing, nil
+		}
+	}
 	live, err := c.get(ctx, obj.resource, obj.namespace, obj.name)
-	if apierrors.IsNotFound(err) || err == nil && live.UID != obj.uid {
+	if isGone(err) || err == nil && live.UID != obj.uid {
 		return 0, nil // the watch will tell
+	}
+	if isUnserved(err) {
+		return c.puzzled(obj, unresolvable), nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("reading %s %s/%s: %w", obj.kind.Kind, obj.namespace, obj.name, err)
@@ -100,7 +119,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	default:
 		requeue, err = c.collect(ctx, obj, live)
 	}
-	if apierrors.IsNotFound(err) {
+	if isGone(err) {
 		err = nil
 	}
 	return requeue, err
@@ -118,7 +137,7 @@ func (c *Controller) orphan(ctx context.Context, owner *object, live *metav1.Par
 				_, err = c.setOwners(ctx, dependents[i], dependent, kept)
 			}
 		}
-		if apierrors.IsNotFound(err) {
+		if isGone(err) {
 			return nil
 		}
 		return err
@@ -161,30 +180,25 @@ func (c *Controller) collect(ctx context.Context, obj *object, live *metav1.Part
 	states, err := c.ownerStates(ctx, obj, live.OwnerReferences)
 	if errors.As(err, &errUnresolvable{}) {
 		klog.FromContext(ctx).V(2).Info("Cannot tell whether an owner exists", "object", obj.name, "reason", err)
-		return unresolvable, nil
+		return c.puzzled(obj, unresolvable), nil
 	}
 	if err != nil {
 		return 0, err
+	}
+	if slices.Contains(states, waiting) && !c.monitors.synced() {
+		return settling, nil // whether it has dependents itself decides how it goes
 	}
 	decided := judge(live, states, c.store.hasDependents(obj.uid))
 	switch decided.do {
 	case leave:
 		if c.hasUnseenOwner(live, states) {
-			return unseen, nil
+			return c.puzzled(obj, unseen), nil
 		}
+		c.store.solved(obj.uid)
 	case trim:
 		_, err = c.setOwners(ctx, obj, live, decided.owners)
 	case remove:
 		err = c.delete(ctx, obj, live, decided.policy)
 	}
 	return 0, err
-}
-
-func (c *Controller) hasUnseenOwner(live *metav1.PartialObjectMetadata, states []ownerState) bool {
-	for i, ref := range live.OwnerReferences {
-		if states[i] == present && c.store.get(ref.UID) == nil {
-			return true
-		}
-	}
-	return false
 }

@@ -30,10 +30,14 @@ type object struct {
 type graph struct {
 	objects    map[types.UID]*object
 	dependents map[types.UID]map[types.UID]bool
+	// deleted are objects of which the API server has told that they are gone, for
+	// as long as others name them: once their kind is not served any more, nobody
+	// else can tell.
+	deleted map[types.UID]*object
 }
 
 func newGraph() *graph {
-	return &graph{objects: map[types.UID]*object{}, dependents: map[types.UID]map[types.UID]bool{}}
+	return &graph{objects: map[types.UID]*object{}, dependents: map[types.UID]map[types.UID]bool{}, deleted: map[types.UID]*object{}}
 }
 
 // observe adds the object, or replaces what was known of it.
@@ -45,12 +49,15 @@ func (g *graph) observe(now *object) []types.UID {
 		before = &object{}
 	}
 	g.objects[now.uid] = now
+	delete(g.deleted, now.uid)
 	for _, owner := range now.owners {
 		if g.dependents[owner.UID] == nil {
 			g.dependents[owner.UID] = map[types.UID]bool{}
 		}
 		g.dependents[owner.UID][now.uid] = true
 	}
+
+	g.lose(before)
 
 	var look []types.UID
 	// One that waits may also have come into a circle.
@@ -79,8 +86,25 @@ func (g *graph) observe(now *object) []types.UID {
 	return unique(look)
 }
 
-// forget removes the object: its dependents have lost an owner, and its owners
-// one they may have waited for.
+// remove forgets the object, of which the API server has told that it is gone.
+func (g *graph) remove(uid types.UID) []types.UID {
+	gone := g.objects[uid]
+	look := g.forget(uid)
+	if gone != nil && len(g.dependents[uid]) > 0 {
+		g.deleted[uid] = gone
+	}
+	return look
+}
+
+// wasRemoved reports whether it is known that the owner, which a reference found in
+// the namespace names rightly, is gone.
+func (g *graph) wasRemoved(ref metav1.OwnerReference, namespace string) bool {
+	gone := g.deleted[ref.UID]
+	return gone != nil && refersTo(ref, namespace, gone)
+}
+
+// forget removes the object, whether it is gone or only out of sight: its
+// dependents have lost an owner, and its owners one they may have waited for.
 func (g *graph) forget(uid types.UID) []types.UID {
 	gone := g.objects[uid]
 	if gone == nil {
@@ -94,7 +118,18 @@ func (g *graph) forget(uid types.UID) []types.UID {
 	}
 	g.unlink(gone)
 	delete(g.objects, uid)
+	g.lose(gone)
 	return unique(look)
+}
+
+// lose lets go of what is known of removed owners that the object has named, unless
+// somebody still does.
+func (g *graph) lose(obj *object) {
+	for _, owner := range obj.owners {
+		if len(g.dependents[owner.UID]) == 0 {
+			delete(g.deleted, owner.UID)
+		}
+	}
 }
 
 // unlink takes the object out of the dependents of its owners.

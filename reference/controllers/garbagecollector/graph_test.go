@@ -2,6 +2,7 @@ package garbagecollector
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -111,6 +112,7 @@ func TestGraphAgreesWithItsObjects(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGraph()
 		known := map[types.UID]*object{}
+		removed := map[types.UID]bool{}
 		uid := func(t *rapid.T, name string) types.UID {
 			return types.UID(fmt.Sprint(rapid.IntRange(0, 6).Draw(t, name)))
 		}
@@ -124,12 +126,21 @@ func TestGraphAgreesWithItsObjects(t *testing.T) {
 					inForeground(obj)
 				}
 				known[obj.uid] = obj
+				delete(removed, obj.uid)
 				g.observe(obj)
 			},
 			"forget": func(t *rapid.T) {
 				gone := uid(t, "uid")
 				delete(known, gone)
 				g.forget(gone)
+			},
+			"remove": func(t *rapid.T) {
+				gone := uid(t, "uid")
+				if known[gone] != nil {
+					removed[gone] = true
+				}
+				delete(known, gone)
+				g.remove(gone)
 			},
 			"": func(t *rapid.T) {
 				want := map[types.UID][]types.UID{}
@@ -142,6 +153,14 @@ func TestGraphAgreesWithItsObjects(t *testing.T) {
 					if got := g.dependentsOf(owner); !slices.Equal(got, unique(want[owner])) {
 						t.Fatalf("dependents of %s are %v, want %v", owner, got, unique(want[owner]))
 					}
+				}
+				for gone := range removed {
+					if len(want[gone]) == 0 {
+						delete(removed, gone) // nobody is interested any more
+					}
+				}
+				if len(g.deleted) != len(removed) || slices.ContainsFunc(slices.Collect(maps.Keys(g.deleted)), func(uid types.UID) bool { return !removed[uid] }) {
+					t.Fatalf("%v are known to be gone, want %v", g.deleted, removed)
 				}
 				if len(g.dependents) != len(want) || len(g.objects) != len(known) {
 					t.Fatalf("the graph has %d owners and %d objects, want %d and %d", len(g.dependents), len(g.objects), len(want), len(known))

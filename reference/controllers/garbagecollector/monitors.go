@@ -2,8 +2,10 @@ package garbagecollector
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,18 +57,21 @@ type monitors struct {
 	metadata  metadata.Interface
 	discovery discovery.DiscoveryInterface
 	store     *store
-	renewed   func() // called when the set of resources has changed
+	renewed   func(changed bool) // called with each discovery; something may be served, or answer, that did not before
 	kick      chan struct{}
 	watching  sync.WaitGroup
 
 	mu      sync.Mutex
 	running map[kindOf]*monitor
+	silent  map[schema.GroupVersion]bool // those that could not be discovered last time
 }
 
 type monitor struct {
 	stop   func() // after it nothing changes the store
 	synced cache.InformerSynced
 	begun  time.Time
+	// refused says that the objects could not be listed when it was tried.
+	refused atomic.Bool
 }
 
 // run keeps the monitors in step with what the API server serves until ctx ends,
@@ -102,13 +107,21 @@ func (m *monitors) sync(ctx context.Context) error {
 		return err
 	}
 	wanted := collectable(lists)
+	silent := map[schema.GroupVersion]bool{}
+	for gv := range failed {
+		silent[gv] = true
+	}
 	m.mu.Lock()
-	changed := false
+	changed := !maps.Equal(silent, m.silent)
+	m.silent = silent
 	gone := 0
+	kept := map[schema.GroupKind]bool{}
 	// What is gone goes first: a kind of which another version is preferred now has
 	// its objects observed anew. Until they are, it counts as not synced.
 	for what, monitor := range m.running {
-		if _, groupFailed := failed[what.resource.GroupVersion()]; !wanted[what] && !groupFailed {
+		if silent[what.resource.GroupVersion()] {
+			kept[what.kind.GroupKind()] = true
+		} else if !wanted[what] {
 			monitor.stop()
 			delete(m.running, what)
 			m.store.forgetResource(what.resource)
@@ -117,17 +130,38 @@ func (m *monitors) sync(ctx context.Context) error {
 		}
 	}
 	for what := range wanted {
-		if m.running[what] == nil {
+		// Not in two versions at once: when one stops, its objects are forgotten.
+		if m.running[what] == nil && !kept[what.kind.GroupKind()] {
 			m.running[what] = m.start(ctx, what)
 			changed = true
 		}
 	}
 	m.mu.Unlock()
+	m.renewed(changed)
 	if changed {
-		m.renewed()
 		klog.FromContext(ctx).V(2).Info("Watching", "resources", len(wanted), "gone", gone)
 	}
 	return nil
+}
+
+// begun reports whether there is something to work on.
+func (m *monitors) begun() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.running) > 0
+}
+
+// listing reports whether the objects of the kind are being listed, so that there is
+// no need yet to ask for one of them.
+func (m *monitors) listing(kind schema.GroupKind) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for what, monitor := range m.running {
+		if what.kind.GroupKind() == kind {
+			return !monitor.synced() && !monitor.refused.Load() && time.Since(monitor.begun) < allowance
+		}
+	}
+	return false
 }
 
 // late returns the resources of which it has not been seen what was there at first.
@@ -162,20 +196,25 @@ func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
 	stopped := false
+	mon := &monitor{begun: time.Now()}
 	informer := metadatainformer.NewFilteredMetadataInformer(m.metadata, what.resource, metav1.NamespaceAll, 0, nil, nil).Informer()
-	// Setting it fails only once the informer runs.
+	// Setting these fails only once the informer runs.
 	_ = informer.SetTransform(bare)
-	synced := controller.Watch(informer, func(before, now *metav1.PartialObjectMetadata) {
+	_ = informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, r *cache.Reflector, err error) {
+		mon.refused.Store(true)
+		cache.DefaultWatchErrorHandler(ctx, r, err)
+	})
+	mon.synced = controller.Watch(informer, func(before, now *metav1.PartialObjectMetadata) {
 		mu.Lock()
 		defer mu.Unlock()
 		if stopped {
 			return
 		}
 		if now == nil {
-			m.store.forget(before.UID)
+			m.store.remove(before.UID)
 		} else {
 			if before != nil && before.UID != now.UID {
-				m.store.forget(before.UID)
+				m.store.remove(before.UID)
 			}
 			m.store.observe(fromMetadata(what, now))
 		}
@@ -187,13 +226,13 @@ func (m *monitors) start(ctx context.Context, what kindOf) *monitor {
 		}
 	})
 	m.watching.Go(func() { informer.RunWithContext(ctx) })
-	stop := func() {
+	mon.stop = func() {
 		cancel()
 		mu.Lock()
 		defer mu.Unlock()
 		stopped = true
 	}
-	return &monitor{stop: stop, synced: synced, begun: time.Now()}
+	return mon
 }
 
 // bare drops what ownership does not need and memory is full of.

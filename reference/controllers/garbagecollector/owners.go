@@ -2,6 +2,7 @@ package garbagecollector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,7 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	}
 	mapping, err := c.mapping(ref)
 	if err != nil {
-		return present, err
+		return c.unserved(obj, ref, err)
 	}
 	at := coordinates{reference: ref}
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
@@ -71,12 +72,10 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	switch {
 	case isUnserved(err):
 		c.mapper.Reset()
-		return present, errUnresolvable{err}
-	case apierrors.IsNotFound(err) || err == nil && live.UID != ref.UID:
+		return c.unserved(obj, ref, errUnresolvable{err})
+	case isGone(err) || err == nil && live.UID != ref.UID:
 		c.absent.Add(at.key(), struct{}{})
-		if elsewhere := c.store.get(ref.UID); elsewhere != nil && elsewhere.namespace != obj.namespace {
-			c.tellInvalid(obj, at)
-		}
+		c.tellInvalid(obj, at)
 		return absent, nil
 	case err != nil:
 		return present, fmt.Errorf("looking for owner %s: %w", at, err)
@@ -86,6 +85,19 @@ func (c *Controller) ownerState(ctx context.Context, obj *object, ref metav1.Own
 	}
 	return present, nil
 }
+
+// unserved is the state of an owner that nobody can be asked for, because of err:
+// absent if the API server told of its end while its kind was still served, as when
+// a custom resource is removed with all of its objects.
+func (c *Controller) unserved(obj *object, ref metav1.OwnerReference, err error) (ownerState, error) {
+	if errors.As(err, &errUnresolvable{}) && c.store.wasRemoved(ref, obj.namespace) {
+		return absent, nil
+	}
+	return present, err
+}
+
+// isGone reports an answer that denies the object.
+func isGone(err error) bool { return apierrors.IsNotFound(err) && !isUnserved(err) }
 
 // isUnserved reports an answer that does not deny the object but knows nothing of
 // its kind or version, as when that has been taken away since it was discovered.
@@ -111,9 +123,12 @@ func (c *Controller) mapping(ref metav1.OwnerReference) (*meta.RESTMapping, erro
 	return mapping, err
 }
 
-// tellInvalid makes an event about an owner that is not where its dependent can
-// refer to it.
+// tellInvalid makes an event about an owner that is there, but not where its
+// dependent can refer to it.
 func (c *Controller) tellInvalid(obj *object, at coordinates) {
+	if owner := c.store.get(at.reference.UID); owner == nil || owner.namespace == "" || owner.namespace == obj.namespace {
+		return
+	}
 	c.events.Eventf(&corev1.ObjectReference{
 		APIVersion: obj.kind.GroupVersion().String(), Kind: obj.kind.Kind,
 		Namespace: obj.namespace, Name: obj.name, UID: obj.uid,

@@ -1,8 +1,10 @@
 package garbagecollector
 
 import (
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -13,25 +15,36 @@ import (
 type store struct {
 	look func(uid types.UID) // whom a change gives reason to look at
 
-	mu    sync.Mutex
-	graph *graph
+	mu      sync.Mutex
+	graph   *graph
+	puzzles map[types.UID]time.Time // objects that cannot be judged, since when
+}
+
+func newStore(look func(types.UID)) *store {
+	return &store{look: look, graph: newGraph(), puzzles: map[types.UID]time.Time{}}
 }
 
 func (s *store) observe(obj *object) {
+	s.change(func(g *graph) []types.UID { return g.observe(obj) })
+}
+
+// remove forgets an object of which the API server has told that it is gone.
+func (s *store) remove(uid types.UID) {
+	s.change(func(g *graph) []types.UID {
+		delete(s.puzzles, uid)
+		return g.remove(uid)
+	})
+}
+
+func (s *store) change(do func(*graph) []types.UID) {
 	s.mu.Lock()
-	look := s.graph.observe(obj)
+	look := do(s.graph)
 	s.mu.Unlock()
 	s.lookAt(look)
 }
 
-func (s *store) forget(uid types.UID) {
-	s.mu.Lock()
-	look := s.graph.forget(uid)
-	s.mu.Unlock()
-	s.lookAt(look)
-}
-
-// forgetResource removes the objects of a resource that is no longer served.
+// forgetResource removes the objects of a resource that is no longer served. It may
+// be served again, or in another version, and they may still be there.
 func (s *store) forgetResource(resource schema.GroupVersionResource) {
 	s.mu.Lock()
 	var gone []types.UID
@@ -42,7 +55,10 @@ func (s *store) forgetResource(resource schema.GroupVersionResource) {
 	}
 	s.mu.Unlock()
 	for _, uid := range gone {
-		s.forget(uid)
+		s.change(func(g *graph) []types.UID {
+			delete(s.puzzles, uid)
+			return g.forget(uid)
+		})
 	}
 }
 
@@ -57,6 +73,57 @@ func (s *store) get(uid types.UID) *object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.graph.objects[uid]
+}
+
+// doubtful reports whether the object names an owner that is not known to be there,
+// and there to stay.
+func (s *store) doubtful(obj *object) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.graph.doubtful(obj)
+}
+
+// wasRemoved reports whether it is known that the owner is gone which a reference
+// found in the namespace names.
+func (s *store) wasRemoved(ref metav1.OwnerReference, namespace string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.graph.wasRemoved(ref, namespace)
+}
+
+// puzzled returns for how long the object could not be judged, this time included.
+func (s *store) puzzled(uid types.UID, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.graph.objects[uid] == nil {
+		return 0
+	}
+	if s.puzzles[uid].IsZero() {
+		s.puzzles[uid] = now
+	}
+	return now.Sub(s.puzzles[uid])
+}
+
+// solved notes that the object could be judged.
+func (s *store) solved(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.puzzles, uid)
+}
+
+// anyPuzzled reports whether there is an object that cannot be judged.
+func (s *store) anyPuzzled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.puzzles) > 0
+}
+
+// lookAgain has all those looked at that could not be judged.
+func (s *store) lookAgain() {
+	s.mu.Lock()
+	puzzled := slices.Collect(maps.Keys(s.puzzles))
+	s.mu.Unlock()
+	s.lookAt(puzzled)
 }
 
 // dependentsOf returns the objects that name the uid as their owner.

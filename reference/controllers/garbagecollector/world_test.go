@@ -7,16 +7,10 @@ import (
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	fakediscovery "k8s.io/client-go/discovery/fake"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/rest"
-	clienttesting "k8s.io/client-go/testing"
-	"k8s.io/client-go/tools/record"
 	"pgregory.net/rapid"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/sim"
@@ -45,39 +39,25 @@ var places = []place{
 	{"Secret", "default", "f"},
 	{"PersistentVolume", "", "p"},
 	{"PersistentVolume", "", "q"},
-}
-
-// simulated is the garbage collector on a sim's API server, of which it discovers
-// three kinds.
-func simulated(client kubernetes.Interface, _ informers.SharedInformerFactory, events record.EventRecorder) sim.Runner {
-	verbs := metav1.Verbs{"create", "delete", "get", "list", "patch", "update", "watch"}
-	discovery := &fakediscovery.FakeDiscovery{Fake: &clienttesting.Fake{Resources: []*metav1.APIResourceList{{
-		GroupVersion: "v1", APIResources: []metav1.APIResource{
-			{Name: "configmaps", SingularName: "configmap", Kind: "ConfigMap", Namespaced: true, Verbs: verbs},
-			{Name: "secrets", SingularName: "secret", Kind: "Secret", Namespaced: true, Verbs: verbs},
-			{Name: "persistentvolumes", SingularName: "persistentvolume", Kind: "PersistentVolume", Verbs: verbs},
-		},
-	}}}}
-	config := metadata.ConfigFor(&rest.Config{Host: "http://sim", QPS: -1, WarningHandler: rest.NoWarnings{}})
-	meta, err := metadata.NewForConfigAndClient(config, client.CoreV1().RESTClient().(*rest.RESTClient).Client)
-	if err != nil {
-		panic(err)
-	}
-	return New(meta, discovery, events)
+	{"Lease", "default", "l"},
+	{"Lease", "other", "m"},
 }
 
 // Whatever owners objects have, and however they are deleted, edited and held:
 // none is deleted that has an owner, none is left that has lost all of its owners,
-// an owner waits for those that block it, and never for ever.
+// an owner waits for those that block it, and never for ever. That holds also where a
+// kind is not served for a while, or badly, except that what cannot be seen then is
+// not waited for.
 func TestInTheSimulatedWorld(t *testing.T) {
 	sim.Check(t, func(t *rapid.T) sim.Scenario {
-		m := &model{since: map[string]time.Time{}, uids: map[place]types.UID{}}
+		m := &model{served: newServed(), since: map[string]time.Time{}, uids: map[place]types.UID{}}
 		return sim.Scenario{
-			Controllers: map[string]sim.New{Name: simulated},
+			Controllers: map[string]sim.New{Name: m.served.controller},
 			Nodes:       -1,
 			Actions: map[string]sim.Action{
 				"create": m.create, "create again": m.create, "delete": m.remove, "delete again": m.remove,
 				"edit owners": m.edit, "hold": m.hold, "release": m.release,
+				"fall ill": m.fallIll, "get well": m.getWell,
 			},
 			Invariants: map[string]sim.Invariant{"the rules": m.check},
 			Settled:    m.settled,
@@ -88,8 +68,9 @@ func TestInTheSimulatedWorld(t *testing.T) {
 
 // model remembers what the rules depend on. It is used by one world at a time.
 type model struct {
-	since map[string]time.Time // when something was last so, or first
-	uids  map[place]types.UID  // of the last object that was there
+	served *served
+	since  map[string]time.Time // when something was last so, or first
+	uids   map[place]types.UID  // of the last object that was there
 }
 
 // owner is how a reference is drawn.
@@ -116,7 +97,7 @@ func (m *model) refs(w *sim.World, owners []owner) []metav1.OwnerReference {
 		if obj := find(w, o.at); obj != nil {
 			m.uids[o.at] = obj.GetUID()
 		}
-		ref := metav1.OwnerReference{APIVersion: "v1", Kind: o.at.kind, Name: o.at.name, UID: m.uids[o.at], BlockOwnerDeletion: o.blocks}
+		ref := metav1.OwnerReference{APIVersion: versions[o.at.kind], Kind: o.at.kind, Name: o.at.name, UID: m.uids[o.at], BlockOwnerDeletion: o.blocks}
 		if ref.UID == "" {
 			ref.UID = types.UID("never-" + o.at.name)
 		}
@@ -126,7 +107,7 @@ func (m *model) refs(w *sim.World, owners []owner) []metav1.OwnerReference {
 		case "name":
 			ref.Name = "wrong"
 		case "kind":
-			ref.Kind = map[string]string{"ConfigMap": "Secret", "Secret": "PersistentVolume", "PersistentVolume": "ConfigMap"}[ref.Kind]
+			ref.Kind = map[string]string{"ConfigMap": "Secret", "Secret": "PersistentVolume", "PersistentVolume": "ConfigMap", "Lease": "Lease"}[ref.Kind]
 		}
 		if !slices.ContainsFunc(refs, func(other metav1.OwnerReference) bool { return other.UID == ref.UID }) {
 			refs = append(refs, ref)
@@ -159,6 +140,15 @@ func (m *model) remove(t *rapid.T) sim.Act {
 			_ = client(w, at).Delete(context.Background(), at.name, metav1.DeleteOptions{PropagationPolicy: &policy})
 		}
 	}
+}
+
+func (m *model) fallIll(t *rapid.T) sim.Act {
+	how := rapid.SampledFrom(ills).Draw(t, "ill")
+	return func(w *sim.World) { m.served.make(w, "leases", how) }
+}
+
+func (m *model) getWell(*rapid.T) sim.Act {
+	return func(w *sim.World) { m.served.make(w, "leases", well) }
 }
 
 func (m *model) edit(t *rapid.T) sim.Act {
@@ -238,6 +228,9 @@ func (m *model) check(w *sim.World, write sim.Write) error {
 			continue
 		}
 		for _, dependent := range all(w) {
+			if m.served.lately(kindOfObject(dependent)) {
+				continue
+			}
 			for _, ref := range dependent.GetOwnerReferences() {
 				if ref.UID != before.GetUID() || time.Since(m.since[refKey(dependent, ref)]) < late {
 					continue
@@ -258,7 +251,8 @@ func (m *model) check(w *sim.World, write sim.Write) error {
 		if i >= 0 {
 			continue
 		}
-		if time.Since(m.since["orphan "+string(ref.UID)]) < shortly {
+		if owner, _ := owned(w, before, ref); owner != nil && deletes(owner, metav1.FinalizerOrphanDependents) ||
+			time.Since(m.since["orphan "+string(ref.UID)]) < shortly {
 			continue
 		}
 		if err := m.mayLose(w, before, ref); err != nil {
@@ -275,7 +269,7 @@ func (m *model) mayLose(w *sim.World, obj sim.Object, ref metav1.OwnerReference)
 	switch {
 	case !judgeable:
 		return fmt.Errorf("its owner %s %s cannot be judged", ref.Kind, ref.Name)
-	case owner == nil, time.Since(m.since["foreground "+string(ref.UID)]) < shortly:
+	case owner == nil, deletes(owner, metav1.FinalizerDeleteDependents), time.Since(m.since["foreground "+string(ref.UID)]) < shortly:
 		return nil
 	}
 	return fmt.Errorf("its owner %s %s is there to stay", ref.Kind, ref.Name)
@@ -375,6 +369,8 @@ func find(w *sim.World, at place) sim.Object {
 		return among(sim.List[*corev1.ConfigMap](w), at)
 	case "Secret":
 		return among(sim.List[*corev1.Secret](w), at)
+	case "Lease":
+		return among(sim.List[*coordinationv1.Lease](w), at)
 	}
 	return among(sim.List[*corev1.PersistentVolume](w), at)
 }
@@ -394,8 +390,25 @@ func empty(kind string) sim.Object {
 		return &corev1.ConfigMap{}
 	case "Secret":
 		return &corev1.Secret{}
+	case "Lease":
+		return &coordinationv1.Lease{}
 	}
 	return &corev1.PersistentVolume{}
+}
+
+// versions are those of the kinds.
+var versions = map[string]string{"ConfigMap": "v1", "Secret": "v1", "PersistentVolume": "v1", "Lease": "coordination.k8s.io/v1"}
+
+func kindOfObject(obj sim.Object) string {
+	switch obj.(type) {
+	case *corev1.ConfigMap:
+		return "ConfigMap"
+	case *corev1.Secret:
+		return "Secret"
+	case *coordinationv1.Lease:
+		return "Lease"
+	}
+	return "PersistentVolume"
 }
 
 type deleter interface {
@@ -408,6 +421,8 @@ func client(w *sim.World, at place) deleter {
 		return w.Client.CoreV1().ConfigMaps(at.namespace)
 	case "Secret":
 		return w.Client.CoreV1().Secrets(at.namespace)
+	case "Lease":
+		return w.Client.CoordinationV1().Leases(at.namespace)
 	}
 	return w.Client.CoreV1().PersistentVolumes()
 }
@@ -427,6 +442,8 @@ func change(w *sim.World, at place, edit func(sim.Object)) {
 		_, err = w.Client.CoreV1().ConfigMaps(at.namespace).Update(context.Background(), obj, metav1.UpdateOptions{})
 	case *corev1.Secret:
 		_, err = w.Client.CoreV1().Secrets(at.namespace).Update(context.Background(), obj, metav1.UpdateOptions{})
+	case *coordinationv1.Lease:
+		_, err = w.Client.CoordinationV1().Leases(at.namespace).Update(context.Background(), obj, metav1.UpdateOptions{})
 	case *corev1.PersistentVolume:
 		_, err = w.Client.CoreV1().PersistentVolumes().Update(context.Background(), obj, metav1.UpdateOptions{})
 	}
