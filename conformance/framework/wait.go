@@ -16,17 +16,20 @@ import (
 func (f *Framework) WaitUntil(ctx context.Context, what string, timeout time.Duration, look func(context.Context) (done bool, seen string)) {
 	GinkgoHelper()
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, scaled(timeout))
+	// The last look may outlast the time, so that what it asks the server does not fail for want of it.
+	looking, cancel := context.WithTimeout(ctx, scaled(timeout)+scaled(APITimeout))
 	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, scaled(timeout))
+	defer stop()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	last := "nothing yet"
 	for {
-		done, seen := look(ctx)
+		done, seen := look(looking)
 		if done {
 			return
 		}
-		if ctx.Err() == nil { // a look that the end of the time cut short saw nothing
+		if looking.Err() == nil { // a look that was cut short saw nothing
 			last = seen
 		}
 		select {

@@ -94,21 +94,27 @@ var _ = Describe("running pods", func() {
 	})
 
 	f.It("jobs/status-counts", func(ctx SpecContext) {
-		jobs := f.WatchJob(ctx, "work")
-		pods := f.WatchPods(ctx, "app=work")
-		work := job(Pod("work", "sleep", "24h"), 2, 2)
-		work.Spec.Template.Finalizers = []string{Hold}
+		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
+		node, template := f.StandInNode(ctx, nil), Pod("work", "sleep", "24h")
+		node.Take(&template.Spec)
+		ReadyWhenTold(&template.Spec)
+		work := job(template, 2, 2)
 		f.Create(ctx, work)
-		running := pods.MustReach(ctx, "both are ready", Exactly(2, Ready))
-		for _, pod := range running {
-			f.LetGoAfterwards(pod)
+		counts := func(active, ready, terminating int32) func([]*batchv1.Job) bool {
+			return one(func(j *batchv1.Job) bool {
+				return j.Status.Active == active && ptr.Deref(j.Status.Ready, -1) == ready && ptr.Deref(j.Status.Terminating, -1) == terminating
+			})
 		}
-		jobs.MustReach(ctx, "2 are active and ready", one(func(j *batchv1.Job) bool {
-			return j.Status.Active == 2 && ptr.Deref(j.Status.Ready, 0) == 2 && ptr.Deref(j.Status.Terminating, 0) == 0
-		}))
+		running := pods.MustReach(ctx, "both run", Exactly(2, Running))
+		jobs.MustReach(ctx, "2 are active and none is ready", counts(2, 0, 0))
+		jobs.MustNever(ctx, "one is ready", one(func(j *batchv1.Job) bool { return ptr.Deref(j.Status.Ready, 0) > 0 }), Quiet)
+		f.TellReady(ctx, true, running[0].Name)
+		jobs.MustReach(ctx, "1 of them is ready", counts(2, 1, 0))
+		f.TellReady(ctx, true, running[1].Name)
+		jobs.MustReach(ctx, "both are ready", counts(2, 2, 0))
+		node.Silence() // a pod that is to go does not end
 		f.Patch(ctx, work, `{"spec":{"parallelism":1}}`)
-		// A pod that is removed runs on until its end, and the finalizer keeps its object.
-		jobs.MustReach(ctx, "1 is active and ready", one(func(j *batchv1.Job) bool { return j.Status.Active == 1 && ptr.Deref(j.Status.Ready, 0) == 1 }))
+		jobs.MustReach(ctx, "1 is active and ready, the other terminating", counts(1, 1, 1))
 	})
 
 	f.It("jobs/tracking-finalizer", func(ctx SpecContext) {

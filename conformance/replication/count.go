@@ -43,6 +43,7 @@ var _ = Describe("the number of pods", func() {
 		for _, controller := range both("web", 2) {
 			pods := f.WatchPods(ctx, "app="+controller.GetName())
 			f.Create(ctx, controller)
+			pods.Throughout(ctx, "at most 2 pods", neverMoreThan(2))
 			first := pods.MustReach(ctx, "there are 2 pods", Exactly(2, Active))
 			f.Delete(ctx, first[0])
 			pods.MustReach(ctx, "a new pod stands in for the deleted one", func(now []*corev1.Pod) bool {
@@ -81,6 +82,7 @@ var _ = Describe("the number of pods", func() {
 		for _, controller := range both("web", 2) {
 			pods := f.WatchPods(ctx, "app="+controller.GetName())
 			f.Create(ctx, controller)
+			pods.Throughout(ctx, "at most 4 pods", neverMoreThan(4))
 			first := pods.MustReach(ctx, "there are 2 pods", Exactly(2, Active))
 			f.Scale(ctx, controller, 4)
 			more := pods.MustReach(ctx, "there are 4 pods", Exactly(4, Active))
