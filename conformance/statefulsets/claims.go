@@ -148,7 +148,9 @@ var _ = Describe("claims", func() {
 		f.Create(ctx, set)
 		pods.MustReach(ctx, "both are made", are("web-0", "web-1"))
 		untilClaims(ctx, f, "data-web-0", "data-web-1")
-		owned := func(claim *corev1.PersistentVolumeClaim) bool { return OwnedBy(claim, set) }
+		owned := func(claim *corev1.PersistentVolumeClaim) bool {
+			return slices.ContainsFunc(claim.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == set.UID })
+		}
 		f.Patch(ctx, set, `{"spec":{"persistentVolumeClaimRetentionPolicy":{"whenDeleted":"Delete"}}}`)
 		seen.MustReach(ctx, "the claims are the StatefulSet's", Exactly(2, owned))
 		f.Patch(ctx, set, `{"spec":{"persistentVolumeClaimRetentionPolicy":{"whenDeleted":"Retain","whenScaled":"Delete"}}}`)
