@@ -43,14 +43,16 @@ func reckon(v *view, d decision, out outcome) account {
 		s.StartTime = ptr.To(metav1.NewTime(v.now))
 	}
 	end := d.end
-	if end == nil && d.enough && s.Active == 0 {
+	if end == nil && d.enough && s.Active == 0 && !d.open {
 		end = ptr.To(newCondition(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue, batchv1.JobReasonCompletionsReached, completionsMessage, v.now))
 	}
 	if end == nil {
 		a.event = noteSuspension(s, d, v.now)
 	} else {
 		setCondition(s, *end)
-		a.final = ptr.To(final(end, v.now))
+		if !d.open {
+			a.final = ptr.To(final(end, v.now))
+		}
 	}
 	a.count(v, end, out)
 	return a
@@ -120,8 +122,9 @@ func mayStrip(v *view, end *batchv1.JobCondition, pod *corev1.Pod, out outcome) 
 	case pod.Status.Phase == corev1.PodSucceeded || v.job.DeletionTimestamp != nil:
 		return true
 	case stops(end):
-		// A pod that could not be deleted goes on, and may still come to count.
-		return ended || pod.DeletionTimestamp != nil || out.gone[pod.UID]
+		// A pod that was just stopped counts as what it is by then, which is seen only with its deletion: it may
+		// have come to an end of its own. One that could not be deleted goes on, and may still come to count.
+		return ended || pod.DeletionTimestamp != nil
 	}
 	return ended && v.latest[indexOf(pod)] != pod
 }

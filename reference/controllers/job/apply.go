@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
@@ -78,17 +77,19 @@ func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creati
 	_, err := controller.SlowStart(ctx, len(list), func(ctx context.Context) error {
 		wanted := list[next.Add(1)-1]
 		pod := newPod(job, wanted)
-		pod.Name = notes.name(pod.GenerateName, wanted.index)
+		try := notes.next(pod.GenerateName, wanted.index)
+		pod.Name = try.name
 		made, err := c.make.CreatePod(ctx, job, pod)
-		switch {
-		case apierrors.IsAlreadyExists(err):
-			if made, err = c.existing(ctx, job, pod.Name); err != nil {
-				return err
+		if apierrors.IsAlreadyExists(err) {
+			if made, err = c.existing(ctx, job, pod.Name); err == nil && made == nil {
+				return fmt.Errorf("pod %s/%s is not of Job %s; another name will do", job.Namespace, pod.Name, job.Name)
 			}
-		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-			return nil // no pod can ever be made there again
-		case err != nil:
-			notes.again(wanted.index, pod.Name)
+		}
+		if err != nil {
+			notes.failed(wanted.index, try, isRefused(err), c.now())
+			if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+				return nil // no pod can ever be made there again
+			}
 			return err
 		}
 		c.podWrites.Wrote(key, made)
@@ -96,22 +97,6 @@ func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creati
 		return nil
 	})
 	return int(created.Load()), err
-}
-
-// existing reads the pod whose creation had not been answered.
-func (c *Controller) existing(ctx context.Context, job *batchv1.Job, name string) (*corev1.Pod, error) {
-	list, err := c.client.CoreV1().Pods(job.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, name).String(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range list.Items {
-		if pod := &list.Items[i]; pod.Name == name && metav1.IsControlledBy(pod, job) {
-			return pod, nil
-		}
-	}
-	return nil, fmt.Errorf("pod %s/%s is not of Job %s; another name will do", job.Namespace, name, job.Name)
 }
 
 // stripAll takes the finalizer off the pods and returns those that are known to be without it. What is gone

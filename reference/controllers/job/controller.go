@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,6 +98,8 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		c.events.Event(job, corev1.EventTypeWarning, unknownModeEvent, unknownModeMessage)
 		return 0, nil
 	}
+	notes := c.memory.of(key, job.UID)
+	c.recall(job, notes) // before the pods are read: what is forgotten is among them
 	pods, err := c.claim(ctx, job)
 	if err != nil {
 		return 0, err
@@ -108,29 +111,43 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, err
 	}
-	return c.advance(ctx, key, v, pods)
+	if notes.blank {
+		pods, notes.blank = podsIn(c.indexer, ofJob, string(job.UID)), false
+	}
+	notes.past.observe(pods, v.setsBack)
+	next, err := c.advance(ctx, key, v, notes)
+	if err != nil && next > 0 {
+		c.queue.AddAfter(key, next) // a deadline does not wait for back-offs
+	}
+	return next, err
 }
 
 // advance carries out the plan and writes down what the pods have come to.
-func (c *Controller) advance(ctx context.Context, key types.NamespacedName, v *view, pods []*corev1.Pod) (time.Duration, error) {
-	notes, blank := c.memory.of(key, v.job.UID)
-	if blank {
-		pods = podsIn(c.indexer, ofJob, string(v.job.UID))
-	}
-	notes.past.observe(pods, v.setsBack)
+func (c *Controller) advance(ctx context.Context, key types.NamespacedName, v *view, notes *notes) (time.Duration, error) {
 	decided := plan(v, &notes.past)
+	if decided.end != nil || decided.enough {
+		found, wait, err := c.inquire(ctx, v.job, notes)
+		switch {
+		case err != nil:
+			return 0, err
+		case found:
+			return staleCache, nil
+		}
+		decided.open = wait > 0
+		decided.next = sooner(decided.next, wait)
+	}
 	out, deedErr := c.carryOut(ctx, v, decided, notes)
 	a := reckon(v, decided, out)
 	job, err := c.writeStatus(ctx, v.job, a.status)
 	if err != nil || job == nil {
-		return 0, errors.Join(deedErr, err)
+		return decided.next, errors.Join(deedErr, err)
 	}
 	c.tellSuspension(job, a.event)
 	stripped, stripErr := c.stripAll(ctx, key, a.strip, stripPatch)
 	status, ended := a.conclude(job, stripped)
 	job, err = c.writeStatus(ctx, job, status)
 	if err != nil || job == nil {
-		return 0, errors.Join(deedErr, stripErr, err)
+		return decided.next, errors.Join(deedErr, stripErr, err)
 	}
 	if ended {
 		c.tellEnd(job, a.final)
@@ -158,7 +175,14 @@ func (c *Controller) claim(ctx context.Context, job *batchv1.Job) ([]*corev1.Pod
 		},
 		Patch: func(ctx context.Context, name string, patch []byte) error { return c.patch(ctx, key, name, patch) },
 	}
-	return claimer.Claim(ctx, append(podsIn(c.indexer, liveOf, string(job.UID)), podsIn(c.indexer, orphans, job.Namespace)...))
+	free := slices.DeleteFunc(podsIn(c.indexer, orphans, job.Namespace), func(pod *corev1.Pod) bool { return wasCounted(job, pod) })
+	return claimer.Claim(ctx, append(podsIn(c.indexer, liveOf, string(job.UID)), free...))
+}
+
+// wasCounted reports whether the pod was made for this very Job and has been let go of since it ended. Whoever took
+// it from the Job, it must not be adopted: it would count once more.
+func wasCounted(job *batchv1.Job, pod *corev1.Pod) bool {
+	return controller.IsFinished(pod) && !isTracked(pod) && pod.Labels[batchv1.ControllerUidLabel] == string(job.UID)
 }
 
 func isOurs(job *batchv1.Job) bool {

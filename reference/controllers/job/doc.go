@@ -16,6 +16,10 @@
 // and a process that dies between any two of them leaves nothing behind that the next one would count twice.
 // Decisions are made only from caches that show all that this process has written.
 //
+// Nor is anything left out: a Job does not end while a creation is unanswered whose pod nobody has seen, and a pod
+// that is stopped because the Job ends counts as what it is once its deletion shows, as which it may have come to an
+// end of its own before. What was counted is not adopted again.
+//
 // Pods that go because there are too many, or because the Job is suspended, lose their finalizer before they
 // are deleted: they are no failures.
 //

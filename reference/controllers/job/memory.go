@@ -2,13 +2,14 @@ package job
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 )
 
-// memory is what the controller knows of the Jobs it works on beyond what the caches show. None of it is needed
-// to count; it can be lost.
+// memory is what the controller knows of the Jobs it works on beyond what the caches show. It may be lost with the
+// process: the next one begins with caches that show all that this one has made.
 type memory struct {
 	mu   sync.Mutex
 	jobs map[types.NamespacedName]*notes
@@ -16,25 +17,33 @@ type memory struct {
 
 // notes are of one Job. Only the worker that reconciles it uses them.
 type notes struct {
-	uid  types.UID
-	past failures
+	uid   types.UID
+	blank bool // pods that ended before its time have still to be looked at
+	past  failures
 
 	mu sync.Mutex
-	// unsure are the names, by completion index, of pods whose creation was not answered. It may have happened
-	// all the same, so the next attempt asks for the same name: then there are never two.
-	unsure map[int][]string
+	// unsure are the creations, by completion index, that were not answered. They may have happened all the same, so
+	// the next attempt asks for the same name: then there are never two.
+	unsure map[int][]attempt
+}
+
+// attempt is the creation of a pod of that name.
+type attempt struct {
+	name string
+	// at is when it was last not answered; zero if it was not tried before.
+	at time.Time
 }
 
 // of returns the notes of the Job. For one that is new here they are blank.
-func (m *memory) of(key types.NamespacedName, uid types.UID) (n *notes, blank bool) {
+func (m *memory) of(key types.NamespacedName, uid types.UID) *notes {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n := m.jobs[key]; n != nil && n.uid == uid {
-		return n, false
+		return n
 	}
-	n = &notes{uid: uid, unsure: map[int][]string{}}
+	n := &notes{uid: uid, blank: true, unsure: map[int][]attempt{}}
 	m.jobs[key] = n
-	return n, true
+	return n
 }
 
 func (m *memory) forget(key types.NamespacedName) {
@@ -43,20 +52,44 @@ func (m *memory) forget(key types.NamespacedName) {
 	delete(m.jobs, key)
 }
 
-// name is the name for a pod of the index.
-func (n *notes) name(prefix string, index int) string {
+// next is the next attempt to make a pod of the index.
+func (n *notes) next(prefix string, index int) attempt {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if names := n.unsure[index]; len(names) > 0 {
-		n.unsure[index] = names[1:]
-		return names[0]
+	if open := n.unsure[index]; len(open) > 0 {
+		n.unsure[index] = open[1:]
+		return open[0]
 	}
-	return prefix + rand.String(5)
+	return attempt{name: prefix + rand.String(5)}
 }
 
-// again notes that it is not known whether a pod of that name has come to be.
-func (n *notes) again(index int, name string) {
+// failed notes that the attempt has ended in an error: it may have happened all the same, unless the API server
+// has refused it, and all attempts at the same name before it.
+func (n *notes) failed(index int, a attempt, refused bool, now time.Time) {
+	if !refused {
+		a.at = now
+	}
+	if a.at.IsZero() {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.unsure[index] = append(n.unsure[index], name)
+	n.unsure[index] = append(n.unsure[index], a)
+}
+
+// keep forgets the unsure attempts for which still says no.
+func (n *notes) keep(still func(attempt) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for index, open := range n.unsure {
+		var kept []attempt
+		for _, a := range open {
+			if still(a) {
+				kept = append(kept, a)
+			}
+		}
+		if n.unsure[index] = kept; len(kept) == 0 {
+			delete(n.unsure, index)
+		}
+	}
 }

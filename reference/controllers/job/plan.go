@@ -15,6 +15,8 @@ type decision struct {
 	end *batchv1.JobCondition
 	// enough says that the Job will end in success as soon as no pod of it is active.
 	enough bool
+	// open says that there may be a pod that nobody has seen yet. So long the Job does not end.
+	open bool
 
 	stop    []*corev1.Pod // to be deleted because the Job ends; they count
 	drop    []*corev1.Pod // to be deleted because they are not wanted; they do not count

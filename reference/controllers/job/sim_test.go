@@ -9,6 +9,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
@@ -21,7 +22,7 @@ import (
 func anyJob(t *rapid.T) *batchv1.Job {
 	parallelism := rapid.Int32Range(1, 4).Draw(t, "parallelism")
 	j := newJob(rapid.Int32Range(0, 6).Draw(t, "completions"), parallelism, func(j *batchv1.Job) {
-		j.Status = batchv1.JobStatus{}
+		inWorld(j)
 		j.Spec.BackoffLimit = ptr.To(rapid.SampledFrom([]int32{0, 1, 3, 100, 100}).Draw(t, "backoffLimit"))
 	})
 	oneIn := func(n int, what string) bool { return rapid.IntRange(1, n).Draw(t, what) == 1 }
@@ -60,6 +61,15 @@ func anyJob(t *rapid.T) *batchv1.Job {
 	return j
 }
 
+// inWorld makes the Job one that the simulated API server is about to get: with the labels and the selector that its
+// uid is going to give it.
+func inWorld(j *batchv1.Job) {
+	j.Status = batchv1.JobStatus{}
+	labels := map[string]string{batchv1.ControllerUidLabel: "job-0001", batchv1.JobNameLabel: j.Name}
+	j.Spec.Selector.MatchLabels = map[string]string{batchv1.ControllerUidLabel: "job-0001"}
+	j.Spec.Template.Labels = labels
+}
+
 // fate has two in five pods fail, as long as the world is not to come to rest.
 func fate(w *sim.World, pod *corev1.Pod) sim.Fate {
 	h := fnv.New32a()
@@ -83,8 +93,9 @@ func fate(w *sim.World, pod *corev1.Pod) sim.Fate {
 
 // tally is what has in truth become of the pods: it sees every write.
 type tally struct {
-	succeeded, failed int   // pods that were let go of when they had succeeded, or failed so that it counts
-	done              []int // the indexes of those that had succeeded
+	succeeded, failed int                // pods that were let go of when they had succeeded, or failed so that it counts
+	counted           map[types.UID]bool // those pods
+	done              []int              // the indexes of those that had succeeded
 	resized, deleted  bool
 	parallelism       int32 // the most that was ever asked for
 	// orphaned are the pods that someone has taken from the Job before they were let go of. One that had ended by
@@ -129,12 +140,17 @@ func (y *tally) letGo(w *sim.World, write sim.Write) error {
 	if !ok || !metav1.IsControlledBy(before, job) {
 		return nil
 	}
+	if y.counted[before.UID] {
+		return fmt.Errorf("pod %s is let go of again", before.Name)
+	}
 	switch {
 	case before.Status.Phase == corev1.PodSucceeded:
+		y.counted[before.UID] = true
 		y.succeeded++
 		y.done = append(y.done, indexOf(before))
 	case before.Status.Phase == corev1.PodFailed || before.DeletionTimestamp != nil:
 		if judge(job.Spec.PodFailurePolicy, before).counts() {
+			y.counted[before.UID] = true
 			y.failed++
 		}
 	}
@@ -208,26 +224,20 @@ func (y *tally) settled(w *sim.World) error {
 	}
 	end := ptr.Deref(trueCondition(&s, batchv1.JobSuccessCriteriaMet), ptr.Deref(trueCondition(&s, batchv1.JobFailureTarget), batchv1.JobCondition{}))
 	succeeded, failed := int(s.Succeeded), int(s.Failed)
+	wrong := fmt.Errorf("%d succeeded %q and %d failed, in truth %d %q and %d", succeeded, s.CompletedIndexes, failed, y.succeeded, setOf(y.done), y.failed)
 	switch {
 	case y.resized:
 	case end.Reason == batchv1.JobReasonSuccessPolicy:
-		if succeeded > y.succeeded || failed > y.failed {
-			return fmt.Errorf("%d succeeded and %d failed, in truth at most %d and %d", succeeded, failed, y.succeeded, y.failed)
+		// What fails when the Job stops it is no failure.
+		if s.CompletedIndexes != setOf(y.done).String() || failed > y.failed {
+			return wrong
 		}
 	case isIndexed(job):
-		done := setOf(y.done)
-		if end.Type == batchv1.JobFailureTarget {
-			break // what was stopped may have succeeded all the same
-		}
-		if s.CompletedIndexes != done.String() || succeeded != done.total() || failed != y.failed {
-			return fmt.Errorf("%q succeeded and %d failed, in truth %q and %d", s.CompletedIndexes, failed, done, y.failed)
-		}
-	case end.Type == batchv1.JobFailureTarget:
-		if over := succeeded + failed - y.succeeded - y.failed; over < 0 || over > y.orphaned {
-			return fmt.Errorf("%d succeeded and %d failed, in truth %d and %d", succeeded, failed, y.succeeded, y.failed)
+		if s.CompletedIndexes != setOf(y.done).String() || succeeded != setOf(y.done).total() || failed != y.failed {
+			return wrong
 		}
 	case succeeded < y.succeeded || failed < y.failed || succeeded+failed > y.succeeded+y.failed+y.orphaned:
-		return fmt.Errorf("%d succeeded and %d failed, in truth %d and %d", succeeded, failed, y.succeeded, y.failed)
+		return wrong
 	}
 	return nil
 }
@@ -237,7 +247,7 @@ func (y *tally) settled(w *sim.World) error {
 func TestInTheSimulatedWorld(t *testing.T) {
 	sim.Check(t, func(t *rapid.T) sim.Scenario {
 		job := anyJob(t)
-		truth := &tally{parallelism: *job.Spec.Parallelism}
+		truth := &tally{counted: map[types.UID]bool{}, parallelism: *job.Spec.Parallelism}
 		return sim.Scenario{
 			Controllers: map[string]sim.New{"job": sim.Controller(New)},
 			Objects:     []sim.Object{job},

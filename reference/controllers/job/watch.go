@@ -92,7 +92,7 @@ func (c *Controller) adopters(pod *corev1.Pod) (list []*batchv1.Job) {
 		return nil
 	}
 	for _, job := range all {
-		if isFinished(job) || !isOurs(job) || job.DeletionTimestamp != nil {
+		if isFinished(job) || !isOurs(job) || job.DeletionTimestamp != nil || wasCounted(job, pod) {
 			continue
 		}
 		selector, err := metav1.LabelSelectorAsSelector(job.Spec.Selector)
