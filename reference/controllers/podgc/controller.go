@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,9 +44,9 @@ type Controller struct {
 	queue      *controller.Queue
 	synced     []cache.InformerSynced
 	now        func() time.Time
-
-	mu      sync.Mutex
-	missing map[string]time.Time // nodes that pods name and that are not there, since when
+	// missing are the nodes that pods name and that are not there, since when. Only Reconcile touches them,
+	// and as there is one key, it runs once at a time.
+	missing map[string]time.Time
 }
 
 // New returns the controller. It keeps threshold finished pods (all if zero) and
@@ -120,40 +119,48 @@ func (c *Controller) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 }
 
 // gone returns the nodes that pods name and that have been missing for the
-// quarantine, and when the next one will have been.
+// quarantine, and when the next one will have been. Of a node that cannot be
+// looked at just now the error tells; the others count all the same.
 func (c *Controller) gone(ctx context.Context, pods []*corev1.Pod, nodes map[string]*corev1.Node) (map[string]bool, time.Duration, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	seen := map[string]time.Time{}
+	overdue, next := c.miss(pods, nodes)
 	gone := map[string]bool{}
-	var next time.Duration
-	for _, pod := range pods {
-		name := pod.Spec.NodeName
-		if _, counted := seen[name]; counted || name == "" || nodes[name] != nil {
-			continue
-		}
-		since, known := c.missing[name]
-		if !known {
-			since = c.now()
-		}
-		seen[name] = since
-		if wait := c.quarantine - c.now().Sub(since); wait > 0 {
-			if next == 0 || wait < next {
-				next = wait
-			}
-			continue
-		}
+	var errs []error
+	for _, name := range overdue {
 		// The cache may be behind.
 		_, err := c.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			gone[name] = true
 		case err != nil:
-			return nil, 0, fmt.Errorf("looking whether node %s exists: %w", name, err)
+			errs = append(errs, fmt.Errorf("looking whether node %s exists: %w", name, err))
 		}
 	}
-	c.missing = seen
-	return gone, next, nil
+	return gone, next, errors.Join(errs...)
+}
+
+// miss notes which nodes are missing, and returns those that have been for the
+// quarantine and how long it is until the next of the others will have been.
+func (c *Controller) miss(pods []*corev1.Pod, nodes map[string]*corev1.Node) (overdue []string, next time.Duration) {
+	missing, now := map[string]time.Time{}, c.now()
+	for _, pod := range pods {
+		name := pod.Spec.NodeName
+		if _, counted := missing[name]; counted || name == "" || nodes[name] != nil {
+			continue
+		}
+		since, known := c.missing[name]
+		if !known {
+			since = now
+		}
+		missing[name] = since
+		switch wait := c.quarantine - now.Sub(since); {
+		case wait <= 0:
+			overdue = append(overdue, name)
+		case next == 0 || wait < next:
+			next = wait
+		}
+	}
+	c.missing = missing
+	return overdue, next
 }
 
 // remove deletes the pod at once. One that has not finished fails first, since

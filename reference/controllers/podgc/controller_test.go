@@ -1,12 +1,14 @@
 package podgc
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -101,6 +103,36 @@ func TestRemovesPodsOfANodeThatIsGone(t *testing.T) {
 	if end == nil || end.Name != "lost" || end.Status.Phase != corev1.PodFailed ||
 		end.Status.Conditions[0].Reason != "DeletionByPodGC" || end.Status.Conditions[0].Message != "PodGC: node no longer exists" {
 		t.Errorf("the last status of the lost pod is %+v", end)
+	}
+}
+
+// A node that cannot be looked at holds up neither the pods of others nor their quarantine.
+func TestOneNodeThatCannotBeLookedAt(t *testing.T) {
+	client := fake.NewClientset(newPod("a", "unknown", corev1.PodRunning, 0), newPod("b", "gone", corev1.PodRunning, 0))
+	client.PrependReactor("get", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if action.(clienttesting.GetAction).GetName() == "unknown" {
+			return true, nil, errors.New("no answer")
+		}
+		return false, nil, nil
+	})
+	shared := informers.NewSharedInformerFactory(client, 0)
+	c := New(client, shared, DefaultThreshold, DefaultQuarantine)
+	now := time.Unix(1e9, 0)
+	c.now = func() time.Time { return now }
+	controllertest.Start(t, shared)
+	if _, err := c.Reconcile(t.Context(), everything); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(DefaultQuarantine)
+	if _, err := c.Reconcile(t.Context(), everything); err == nil {
+		t.Error("no error tells of the node that could not be looked at")
+	}
+	list, err := client.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 1 || list.Items[0].Name != "a" {
+		t.Errorf("left %v, want the pod of the unknown node only", list.Items)
 	}
 }
 
