@@ -44,8 +44,7 @@ type Controller struct {
 	client   kubernetes.Interface
 	quotas   corelisters.ResourceQuotaLister
 	config   quota.Configuration
-	registry quota.Registry
-	builtIn  sets.Set[schema.GroupResource] // what config has evaluators of; the registry has more
+	registry quota.Registry // of the evaluators in config, and of those that monitors brings
 	catalog  *catalog
 	monitors *monitors
 	settled  *settled
@@ -67,13 +66,13 @@ func New(client kubernetes.Interface, metadata metadata.Interface, discovery dis
 	}
 	c.monitors = &monitors{
 		client: client, metadata: metadata, full: sets.New(etalonquota.Measured...), changed: c.objectChanged,
-		running: map[schema.GroupVersionResource]monitor{},
+		running: map[schema.GroupVersionResource]*monitor{},
 	}
 	c.config = etalonquota.Configuration(c.monitors.lister, time.Now)
 	c.registry = generic.NewRegistry(c.config.Evaluators())
-	c.builtIn = sets.New[schema.GroupResource]()
+	c.monitors.registry, c.monitors.builtIn = c.registry, sets.New[schema.GroupResource]()
 	for _, e := range c.config.Evaluators() {
-		c.builtIn.Insert(e.GroupResource())
+		c.monitors.builtIn.Insert(e.GroupResource())
 	}
 	// Others watch these in any case, and client-go knows them.
 	for _, resource := range []string{"pods", "services"} {
@@ -87,6 +86,7 @@ func New(client kubernetes.Interface, metadata metadata.Interface, discovery dis
 
 // Run works until ctx ends.
 func (c *Controller) Run(ctx context.Context, workers int) {
+	defer c.monitors.wait() // the workers have started them, and are gone by then
 	c.queue.Run(ctx, workers, c.Reconcile, c.synced...)
 }
 
@@ -95,19 +95,19 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	q, err := c.quotas.ResourceQuotas(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		c.settled.forget(key)
-		return 0, c.stopUnused()
+		return 0, c.stopUnused(ctx)
 	}
 	if err != nil {
 		return 0, err
 	}
 	again := resync
-	needed, unknown, err := c.needed(q)
+	needed, unknown, err := c.needed(ctx, q)
 	if err != nil {
 		return 0, fmt.Errorf("discovering the resources of quota %s: %w", key, err)
 	}
 	if unknown {
 		again = retryUnknown
-		if err := c.stopUnused(); err != nil {
+		if err := c.stopUnused(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -132,7 +132,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, fmt.Errorf("updating the status of quota %s: %w", key, err)
 	}
 	if !quota.Equals(q.Spec.Hard, q.Status.Hard) {
-		countErr = errors.Join(countErr, c.stopUnused())
+		countErr = errors.Join(countErr, c.stopUnused(ctx))
 	}
 	return again, countErr
 }
@@ -143,9 +143,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 func (c *Controller) watch(ctx context.Context, needed []schema.GroupVersionResource) {
 	var synced []cache.InformerSynced
 	for _, gvr := range needed {
-		if !c.builtIn.Has(gvr.GroupResource()) {
-			c.registry.Add(etalonquota.Counter(gvr, c.monitors.lister))
-		}
 		synced = append(synced, c.monitors.ensure(ctx, gvr))
 	}
 	waiting, cancel := context.WithTimeout(ctx, syncPatience)
@@ -153,24 +150,22 @@ func (c *Controller) watch(ctx context.Context, needed []schema.GroupVersionReso
 	cache.WaitForCacheSync(waiting.Done(), synced...)
 }
 
-// stopUnused stops watching what no quota limits any more.
-func (c *Controller) stopUnused() error {
+// stopUnused stops watching what no quota limits any more. What others ask for while it looks at the
+// quotas stays, as theirs may not be among those that it sees.
+func (c *Controller) stopUnused(ctx context.Context) error {
+	before := c.monitors.time()
 	all, err := c.quotas.List(labels.Everything())
 	if err != nil {
 		return err
 	}
 	wanted := sets.New[schema.GroupVersionResource]()
 	for _, q := range all {
-		needed, _, err := c.needed(q)
+		needed, _, err := c.needed(ctx, q)
 		if err != nil {
 			return err
 		}
 		wanted.Insert(needed...)
 	}
-	for _, gvr := range c.monitors.keep(wanted) {
-		if e := c.registry.Get(gvr.GroupResource()); e != nil && !c.builtIn.Has(gvr.GroupResource()) {
-			c.registry.Remove(e)
-		}
-	}
+	c.monitors.keep(wanted, before)
 	return nil
 }

@@ -1,6 +1,7 @@
 package resourcequota
 
 import (
+	"context"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,9 +11,9 @@ import (
 
 // needed returns the resources whose objects the quota counts; unknown says that it names one that
 // is not served.
-func (c *Controller) needed(q *corev1.ResourceQuota) (needed []schema.GroupVersionResource, unknown bool, err error) {
+func (c *Controller) needed(ctx context.Context, q *corev1.ResourceQuota) (needed []schema.GroupVersionResource, unknown bool, err error) {
 	for _, gr := range limited(q, c.config) {
-		gvr, ok, err := c.catalog.find(gr)
+		gvr, ok, err := c.catalog.find(ctx, gr)
 		if err != nil {
 			return nil, false, err
 		}
