@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -106,7 +107,9 @@ func newController(client kubernetes.Interface, shared informers.SharedInformerF
 
 // Run works until ctx ends.
 func (c *Controller) Run(ctx context.Context, workers int) {
-	go c.metrics.run(ctx, c.options.SyncPeriod)
+	var metrics sync.WaitGroup
+	metrics.Go(func() { c.metrics.run(ctx, c.options.SyncPeriod) })
+	defer metrics.Wait()
 	c.queue.Run(ctx, workers, c.Reconcile, c.synced...)
 }
 

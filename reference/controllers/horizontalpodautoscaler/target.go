@@ -3,8 +3,6 @@ package horizontalpodautoscaler
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -13,10 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
-	discoverycache "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/scale"
 )
 
@@ -93,39 +89,4 @@ func (t *targets) resize(ctx context.Context, of target, current *autoscalingv1.
 			return conflict
 		}
 	}
-}
-
-// askAgain is how soon the API server may be asked again for a kind that it does not serve.
-const askAgain = time.Second
-
-// kinds is a RESTMapper that learns of new kinds when it is asked for them.
-type kinds struct {
-	*restmapper.DeferredDiscoveryRESTMapper
-	mu    sync.Mutex
-	asked time.Time
-}
-
-func newKinds(client discovery.DiscoveryInterface) *kinds {
-	return &kinds{DeferredDiscoveryRESTMapper: restmapper.NewDeferredDiscoveryRESTMapper(discoverycache.NewMemCacheClient(client))}
-}
-
-// RESTMappings returns the resources of a kind.
-func (k *kinds) RESTMappings(kind schema.GroupKind, versions ...string) ([]*meta.RESTMapping, error) {
-	mappings, err := k.DeferredDiscoveryRESTMapper.RESTMappings(kind, versions...)
-	if meta.IsNoMatchError(err) && k.renew() {
-		mappings, err = k.DeferredDiscoveryRESTMapper.RESTMappings(kind, versions...)
-	}
-	return mappings, err
-}
-
-// renew forgets what is known, unless that was done only just now.
-func (k *kinds) renew() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if time.Since(k.asked) < askAgain {
-		return false
-	}
-	k.asked = time.Now()
-	k.Reset()
-	return true
 }

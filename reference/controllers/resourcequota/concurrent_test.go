@@ -43,7 +43,7 @@ func TestCatalogAsksOnceAndHoldsNobodyUp(t *testing.T) {
 		api := &slow{FakeDiscovery: &fakediscovery.FakeDiscovery{Fake: &clienttesting.Fake{}}, takes: 10 * time.Second}
 		api.Resources = []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: []metav1.APIResource{
 			{Name: "secrets", Namespaced: true, Kind: "Secret", Verbs: all}}}}
-		c := &catalog{discovery: api, now: time.Now}
+		c := newCatalog(api)
 		secrets, things := schema.GroupResource{Resource: "secrets"}, schema.GroupResource{Group: "example.com", Resource: "things"}
 		find := func(ctx context.Context, gr schema.GroupResource) (ok bool, err error, took time.Duration) {
 			began := time.Now()

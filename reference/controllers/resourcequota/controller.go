@@ -59,7 +59,7 @@ func New(client kubernetes.Interface, metadata metadata.Interface, discovery dis
 	c := &Controller{
 		client:  client,
 		quotas:  quotas.Lister(),
-		catalog: &catalog{discovery: discovery, now: time.Now},
+		catalog: newCatalog(discovery),
 		settled: newSettled(time.Now),
 		queue:   controller.NewQueue(Name),
 		now:     time.Now,
