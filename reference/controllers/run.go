@@ -1,8 +1,10 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +30,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
+	// Until there is leave to write, it only looks whether the API server is there.
 	clients, err := newClients(o.Config)
 	if err != nil {
 		return err
@@ -42,12 +45,16 @@ func Run(ctx context.Context, o Options) error {
 	if err := reachable(ctx, clients.typed); err != nil {
 		return nil // only if ctx has ended
 	}
-	work := func(ctx context.Context) { start(ctx, o, clients) }
 	if !o.LeaderElect {
-		work(ctx)
-		return nil
+		return start(ctx, o, func() bool { return true })
 	}
-	return lead(ctx, o, work)
+	lock, err := newLease(o)
+	if err != nil {
+		return err
+	}
+	var failure error
+	err = lead(ctx, lock, func(ctx context.Context, leads func() bool) { failure = start(ctx, o, leads) })
+	return cmp.Or(failure, err)
 }
 
 // clients speak protobuf where the API server does.
@@ -94,8 +101,15 @@ func reachable(ctx context.Context, client kubernetes.Interface) error {
 	})
 }
 
-// start runs the chosen controllers until ctx ends and all of them have stopped.
-func start(ctx context.Context, o Options, clients clients) {
+// start runs the chosen controllers until ctx ends and all of them have stopped. No request of theirs outlives ctx, and
+// none writes when may says no.
+func start(ctx context.Context, o Options, may func() bool) error {
+	config := rest.CopyConfig(o.Config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return bound{RoundTripper: next, ctx: ctx, may: may} })
+	clients, err := newClients(config)
+	if err != nil {
+		return err
+	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: clients.typed.CoreV1().Events("")})
@@ -128,5 +142,7 @@ func start(ctx context.Context, o Options, clients clients) {
 	}
 	klog.FromContext(ctx).Info("Running controllers", "controllers", chosen)
 	running.Wait()
+	<-ctx.Done()
 	e.shared.Shutdown()
+	return nil
 }

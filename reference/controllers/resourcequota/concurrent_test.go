@@ -45,30 +45,30 @@ func TestCatalogAsksOnceAndHoldsNobodyUp(t *testing.T) {
 			{Name: "secrets", Namespaced: true, Kind: "Secret", Verbs: all}}}}
 		c := newCatalog(api)
 		secrets, things := schema.GroupResource{Resource: "secrets"}, schema.GroupResource{Group: "example.com", Resource: "things"}
-		find := func(ctx context.Context, gr schema.GroupResource) (ok bool, err error, took time.Duration) {
+		find := func(ctx context.Context, gr schema.GroupResource) (ok bool, took time.Duration, err error) {
 			began := time.Now()
 			_, ok, err = c.find(ctx, gr)
-			return ok, err, time.Since(began)
+			return ok, time.Since(began), err
 		}
-		if ok, err, _ := find(t.Context(), secrets); !ok || err != nil {
+		if ok, _, err := find(t.Context(), secrets); !ok || err != nil {
 			t.Fatalf("secrets: %t, %v", ok, err)
 		}
 		time.Sleep(staleAfter)
 		asked := api.asked.Load()
 		for range 3 {
 			go func() {
-				if ok, err, _ := find(t.Context(), things); ok || err != nil {
+				if ok, _, err := find(t.Context(), things); ok || err != nil {
 					t.Errorf("things: %t, %v", ok, err)
 				}
 			}()
 		}
 		synctest.Wait()
-		if ok, err, took := find(t.Context(), secrets); !ok || err != nil || took > 0 {
+		if ok, took, err := find(t.Context(), secrets); !ok || err != nil || took > 0 {
 			t.Errorf("meanwhile, secrets: %t, %v after %s, wanted what is known at once", ok, err, took)
 		}
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err, took := find(impatient, things); err == nil || took > time.Second {
+		if _, took, err := find(impatient, things); err == nil || took > time.Second {
 			t.Errorf("whoever has a second got %v after %s", err, took)
 		}
 		time.Sleep(api.takes)
