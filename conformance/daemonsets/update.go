@@ -119,7 +119,7 @@ var _ = Describe("updates of DaemonSets", func() {
 	f.It("daemonsets/surge-beside-unready", func(ctx SpecContext) {
 		mine := nodes(ctx, f, 3)
 		set, pods := start(ctx, mine, rolling(none, intstr.FromInt32(1)), 2, 5)
-		sick := sicken(ctx, set, pods.Now()[0])
+		sick := sicken(ctx, set, Where(pods.Now(), on(mine[2]))[0])
 		update(ctx, f, set, "2", true)
 		mended := func(now []*corev1.Pod) bool { return templates(2, 2)(now) && len(Where(now, Is(sick))) == 0 }
 		pods.MustReach(ctx, "the pod that is not ready has been replaced, and one new pod is beside a ready one", mended)

@@ -48,7 +48,7 @@ func gated(pod *corev1.Pod) bool { return len(pod.Spec.ReadinessGates) > 0 }
 func finish(ctx context.Context, f *Framework, pods *Observer[*corev1.Pod]) {
 	GinkgoHelper()
 	f.WaitUntil(ctx, "the rollout is complete", SettleTimeout, func(ctx context.Context) (bool, string) {
-		f.TellReady(ctx, true, Names(Where(pods.Now(), gated, Running, func(p *corev1.Pod) bool { return !Ready(p) }))...)
+		f.TellReady(ctx, true, Names(Where(pods.Now(), gated, Running, Active, func(p *corev1.Pod) bool { return !Ready(p) }))...)
 		d := &appsv1.Deployment{}
 		d.Name = "web"
 		f.Get(ctx, d)
