@@ -1,4 +1,4 @@
-// Package controllers measures what controllers cost: the time that a thousand Deployments take to be made,
+// Package controllers measures what controllers cost: the time that many objects of a kind take to be made,
 // rolled over, scaled and deleted, the requests that this takes, as a multiple of those that the change needs
 // whoever makes it, and what everything costs when there is nothing to do.
 //
@@ -17,7 +17,9 @@ import (
 
 // Options say what is measured.
 type Options struct {
-	// Objects is how many Deployments there are, Replicas how many pods each has, More how many it is scaled up by.
+	// Kinds are the kinds of objects, by their names; all if there are none.
+	Kinds []string
+	// Objects is how many there are of each kind, Replicas how many pods each has, More how many it is scaled up by.
 	Objects, Replicas, More int
 	// Nodes is how many simulated nodes there are.
 	Nodes int
@@ -33,16 +35,22 @@ type Options struct {
 	// Progress is told what is being done.
 	Progress io.Writer
 
+	// quiet is how long no write must come before a phase counts as over: what comes after convergence is its too.
+	quiet time.Duration
 	// up has where our own cluster comes from.
 	up cluster.Options
 }
 
-// DefaultOptions take a few minutes on two cores.
+// DefaultOptions take some ten minutes on two cores.
 func DefaultOptions() Options {
-	return Options{Objects: 1000, Replicas: 3, More: 2, Nodes: 100, Clients: 16, Rest: 30 * time.Second, Timeout: 15 * time.Minute}
+	return Options{Objects: 200, Replicas: 3, More: 2, Nodes: 100, Clients: 16, Rest: 15 * time.Second, Timeout: 15 * time.Minute,
+		quiet: 3 * time.Second}
 }
 
 func (o Options) validate() error {
+	if _, err := choose(o.Kinds); err != nil {
+		return err
+	}
 	for flag, n := range map[string]int{"--objects": o.Objects, "--replicas": o.Replicas, "--more": o.More, "--nodes": o.Nodes, "--clients": o.Clients} {
 		if n < 1 {
 			return fmt.Errorf("%s: %d is not positive", flag, n)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -16,9 +18,15 @@ type Report struct {
 	Replicas int `json:"replicas"`
 	Nodes    int `json:"nodes"`
 	// PlainPerSecond is how many ConfigMaps the clients create a second, which nobody reacts to.
-	PlainPerSecond float64 `json:"plainPerSecond"`
-	Phases         []Phase `json:"phases"`
-	Rest           Rest    `json:"rest"`
+	PlainPerSecond float64  `json:"plainPerSecond"`
+	Kinds          []Result `json:"kinds"`
+}
+
+// Result is what was found of one kind of objects.
+type Result struct {
+	Kind   string  `json:"kind"`
+	Phases []Phase `json:"phases"`
+	Rest   Rest    `json:"rest"`
 }
 
 // Phase is one change of all objects.
@@ -90,34 +98,38 @@ func (r *Report) WriteJSON(out io.Writer) error {
 func (r *Report) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
 	n := float64(r.Objects)
-	fmt.Fprintf(out, "%d Deployments of %d replicas on %d simulated nodes. Counts are requests for each Deployment.\n\n", r.Objects, r.Replicas, r.Nodes)
-	fmt.Fprintln(w, "CHANGE\tTIME\tWRITES\tNEEDED\tRATIO\tEVENTS\tREADS\tREFUSED\tWRITES/S\tOF PLAIN\tCPU\t")
-	for _, p := range r.Phases {
-		perSecond := float64(p.Writes) / p.Took.Seconds()
-		var cpu time.Duration
-		for _, one := range p.CPU {
-			cpu += one
+	fmt.Fprintf(out, "%d objects of each kind, of %d pods, on %d nodes. Counts are requests for each object.\n\n", r.Objects, r.Replicas, r.Nodes)
+	fmt.Fprintln(w, "KIND\tCHANGE\tTIME\tWRITES\tNEEDED\tRATIO\tEVENTS\tREADS\tREFUSED\tWRITES/S\tOF PLAIN\tCPU\t")
+	for _, k := range r.Kinds {
+		for _, p := range k.Phases {
+			perSecond := float64(p.Writes) / p.Took.Seconds()
+			var cpu time.Duration
+			for _, one := range p.CPU {
+				cpu += one
+			}
+			fmt.Fprintf(w, "%s\t%s\t%v\t%.2f\t%.2f\t×%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f%%\t%v\t\n", k.Kind, p.Name, p.Took.Round(100*time.Millisecond),
+				float64(p.Writes)/n, float64(p.Minimum)/n, p.Ratio, float64(p.Events)/n, float64(p.Reads)/n, float64(p.Refused)/n,
+				perSecond, 100*perSecond/r.PlainPerSecond, (cpu / time.Duration(r.Objects)).Round(10*time.Microsecond))
 		}
-		fmt.Fprintf(w, "%s\t%v\t%.2f\t%.2f\t×%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f%%\t%v\t\n", p.Name, p.Took.Round(100*time.Millisecond),
-			float64(p.Writes)/n, float64(p.Minimum)/n, p.Ratio, float64(p.Events)/n, float64(p.Reads)/n, float64(p.Refused)/n,
-			perSecond, 100*perSecond/r.PlainPerSecond, (cpu / time.Duration(r.Objects)).Round(10*time.Microsecond))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, p := range r.Phases {
-		if err := p.print(out, n); err != nil {
-			return err
+	for _, k := range r.Kinds {
+		for _, p := range k.Phases {
+			if err := p.print(out, k.Kind, n); err != nil {
+				return err
+			}
 		}
 	}
-	return r.Rest.print(out)
+	return r.printRest(out)
 }
 
 // print sets what was written beside what was needed.
-func (p *Phase) print(out io.Writer, objects float64) error {
+func (p *Phase) print(out io.Writer, kind string, objects float64) error {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "%s\tREQUEST\tBY\tWRITES\tNEEDED\n", p.Name)
+	fmt.Fprintf(w, "%s, %s\tREQUEST\tBY\tWRITES\tNEEDED\n", kind, p.Name)
 	for _, row := range p.rows() {
 		needed := "-"
 		if row.needed > 0 {
@@ -163,23 +175,25 @@ func (p *Phase) rows() []row {
 	return rows
 }
 
-func (r *Rest) print(out io.Writer) error {
-	if r.Took == 0 {
+// printRest writes what nothing costs, while the objects of a kind are there.
+func (r *Report) printRest(out io.Writer) error {
+	if len(r.Kinds) == 0 || r.Kinds[0].Rest.Took == 0 {
 		return nil
 	}
-	fmt.Fprintf(out, "\nAt rest for %v, once all had been created: %d writes beside the Leases'.\n", r.Took.Round(time.Second), r.Writes)
+	processes := slices.Sorted(maps.Keys(r.Kinds[0].Rest.CPU))
+	fmt.Fprintf(out, "\nAt rest for %v, once all had been created: writes beside the Leases', and of each process the share of a core and the memory.\n",
+		r.Kinds[0].Rest.Took.Round(time.Second))
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	names := make([]string, 0, len(r.CPU))
-	for name := range r.CPU {
-		names = append(names, name)
+	fmt.Fprint(w, "KIND\tWRITES\t")
+	for _, name := range processes {
+		fmt.Fprintf(w, "%s\t", strings.ToUpper(name))
 	}
-	if len(names) == 0 {
-		return nil
+	for _, k := range r.Kinds {
+		fmt.Fprintf(w, "\n%s\t%d\t", k.Kind, k.Rest.Writes)
+		for _, name := range processes {
+			fmt.Fprintf(w, "%.1f%%, %d MiB\t", 100*k.Rest.CPU[name].Seconds()/k.Rest.Took.Seconds(), k.Rest.Memory[name]>>20)
+		}
 	}
-	slices.Sort(names)
-	fmt.Fprintln(w, "PROCESS\tCPU\tMEMORY\t")
-	for _, name := range names {
-		fmt.Fprintf(w, "%s\t%.1f%% of a core\t%d MiB\t\n", name, 100*r.CPU[name].Seconds()/r.Took.Seconds(), r.Memory[name]>>20)
-	}
+	fmt.Fprintln(w)
 	return w.Flush()
 }

@@ -20,12 +20,8 @@ import (
 	"github.com/etalon-dev/etalon/reference/cluster"
 )
 
-const (
-	// quiet is how long no write must come before a phase counts as over: what comes after convergence is its too.
-	quiet = 3 * time.Second
-	// plainWrites is how many plain writes are measured, to compare with.
-	plainWrites = 1000
-)
+// plainWrites is how many plain writes are measured, to compare with.
+const plainWrites = 1000
 
 // bench is a run.
 type bench struct {
@@ -122,33 +118,76 @@ func programs(c *cluster.Cluster) (map[string]*process.Process, error) {
 }
 
 func (b *bench) run(ctx context.Context) (*Report, error) {
-	if err := b.prepare(ctx); err != nil {
-		return nil, err
-	}
-	report := &Report{Objects: b.Objects, Replicas: b.Replicas, Nodes: b.Nodes}
-	var err error
-	if report.PlainPerSecond, err = b.plain(ctx); err != nil {
-		return nil, err
-	}
-	follower, err := newFollower(ctx, b.client)
+	chosen, err := choose(b.Kinds)
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range phases(b.Options) {
-		fmt.Fprintf(b.Progress, "%s: %d Deployments\n", p.name, b.Objects)
+	if err := b.prepare(ctx); err != nil {
+		return nil, err
+	}
+	nodes, err := b.nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Objects: b.Objects, Replicas: b.Replicas, Nodes: len(nodes)}
+	if report.PlainPerSecond, err = b.plain(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.settle(ctx, calls{}); err != nil {
+		return nil, err
+	}
+	for _, k := range chosen {
+		result, err := b.kind(ctx, k, nodes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", k.title, err)
+		}
+		report.Kinds = append(report.Kinds, result)
+	}
+	return report, nil
+}
+
+// kind measures the objects of one kind, from their creation until they are gone.
+func (b *bench) kind(ctx context.Context, k kind, nodes []string) (Result, error) {
+	out := Result{Kind: k.title}
+	ctx, cancel := context.WithCancel(ctx) // which ends the watches
+	defer cancel()
+	follower, err := newFollower(ctx, b.client, k)
+	if err != nil {
+		return out, err
+	}
+	for i, p := range k.phases(b.Options, nodes) {
+		fmt.Fprintf(b.Progress, "%d %s: %s\n", b.Objects, k.title, p.name)
 		result, err := b.phase(ctx, follower, p)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return out, fmt.Errorf("%s: %w", p.name, err)
 		}
-		report.Phases = append(report.Phases, result)
+		out.Phases = append(out.Phases, result)
 		if i == 0 {
-			fmt.Fprintf(b.Progress, "rest: %v\n", b.Rest)
-			if report.Rest, err = b.rest(ctx); err != nil {
-				return nil, err
+			fmt.Fprintf(b.Progress, "%d %s: rest for %v\n", b.Objects, k.title, b.Rest)
+			if out.Rest, err = b.rest(ctx); err != nil {
+				return out, err
 			}
 		}
 	}
-	return report, nil
+	return out, nil
+}
+
+// nodes are the names of the nodes by which pods select them.
+func (b *bench) nodes(ctx context.Context) ([]string, error) {
+	list, err := b.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range list.Items {
+		if n := &list.Items[i]; !n.Spec.Unschedulable && n.Labels[corev1.LabelHostname] != "" {
+			names = append(names, n.Labels[corev1.LabelHostname])
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("the cluster has no nodes for pods")
+	}
+	return names, nil
 }
 
 // prepare makes the namespace and waits for what controllers put into it.
@@ -199,7 +238,7 @@ func (b *bench) each(ctx context.Context, n int, do func(context.Context, int) e
 func (b *bench) phase(ctx context.Context, f *follower, p phase) (Phase, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, errors.New("not converged in time"))
 	defer cancel()
-	if _, err := b.settle(ctx, calls{}); err != nil {
+	if _, err := b.log.read(calls{}); err != nil { // nodes always say something
 		return Phase{}, err
 	}
 	b.log.refused = 0
@@ -216,7 +255,7 @@ func (b *bench) phase(ctx context.Context, f *follower, p phase) (Phase, error) 
 		return Phase{}, err
 	}
 	out := Phase{Name: p.name, Took: time.Since(begin), Needs: p.needs, Minimum: total(p.needs) * b.Objects, calls: calls{}}
-	if _, err := b.settle(ctx, out.calls); err != nil {
+	if err := b.settle(ctx, out.calls); err != nil {
 		return Phase{}, err
 	}
 	if out.CPU, err = b.since(before); err != nil {
@@ -228,30 +267,28 @@ func (b *bench) phase(ctx context.Context, f *follower, p phase) (Phase, error) 
 }
 
 // settle reads the log until nobody has written for a while.
-func (b *bench) settle(ctx context.Context, into calls) (reads int, err error) {
+func (b *bench) settle(ctx context.Context, into calls) error {
 	last, writes := time.Now(), into.sum(call.writes)
-	for time.Since(last) < quiet {
+	for time.Since(last) < b.quiet {
 		select {
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-time.After(100 * time.Millisecond):
 		}
-		n, err := b.log.read(into)
-		if err != nil {
-			return 0, err
+		if _, err := b.log.read(into); err != nil {
+			return err
 		}
-		reads += n
 		if now := into.sum(call.writes); now > writes {
 			last, writes = time.Now(), now
 		}
 	}
-	return reads, nil
+	return nil
 }
 
 // rest watches the cluster do nothing.
 func (b *bench) rest(ctx context.Context) (Rest, error) {
 	out := Rest{calls: calls{}}
-	if _, err := b.settle(ctx, calls{}); err != nil {
+	if _, err := b.log.read(calls{}); err != nil {
 		return out, err
 	}
 	before, err := b.cpu()
