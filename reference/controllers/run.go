@@ -101,6 +101,15 @@ func reachable(ctx context.Context, client kubernetes.Interface) error {
 	})
 }
 
+// bare is an object as controllers keep it. Who wrote which field is a third of many a pod, and no controller asks;
+// an update without it leaves it as it is.
+func bare(o any) (any, error) {
+	if object, ok := o.(metav1.Object); ok {
+		object.SetManagedFields(nil)
+	}
+	return o, nil
+}
+
 // start runs the chosen controllers until ctx ends and all of them have stopped. No request of theirs outlives ctx, and
 // none writes when may says no.
 func start(ctx context.Context, o Options, may func() bool) error {
@@ -119,7 +128,7 @@ func start(ctx context.Context, o Options, may func() bool) error {
 		client:      clients.typed,
 		metadata:    clients.metadata,
 		discovery:   clients.typed.Discovery(),
-		shared:      informers.NewSharedInformerFactory(clients.typed, 0),
+		shared:      informers.NewSharedInformerFactoryWithOptions(clients.typed, 0, informers.WithTransform(bare)),
 		broadcaster: broadcaster,
 	}
 	chosen, _ := choose(o.Controllers) // complete has checked it

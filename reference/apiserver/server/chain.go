@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -165,13 +166,22 @@ func genericConfig(listener net.Listener, o Options) (*genericapiserver.Config, 
 // resyncPeriod of the server's own informers, which need none but for lost handler errors.
 const resyncPeriod = 10 * time.Minute
 
+// bare is an object as the server's own informers keep it: who wrote which field is a third of many a pod, and
+// nobody here asks.
+func bare(o any) (any, error) {
+	if object, ok := o.(metav1.Object); ok {
+		object.SetManagedFields(nil)
+	}
+	return o, nil
+}
+
 // buildChain joins the three servers.
 func buildChain(ctx context.Context, cfg *genericapiserver.Config, backend *storage.Backend, o Options) (*aggregatorapiserver.APIAggregator, error) {
 	client, err := kubernetes.NewForConfig(cfg.LoopbackClientConfig)
 	if err != nil {
 		return nil, err
 	}
-	shared := informers.NewSharedInformerFactory(client, resyncPeriod)
+	shared := informers.NewSharedInformerFactoryWithOptions(client, resyncPeriod, informers.WithTransform(bare))
 	definitions := applyOpenAPI(cfg)
 	if err := o.Audit.ApplyTo(cfg); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
