@@ -52,15 +52,27 @@ func (p *pod) wanted(o *Options, now time.Time) (stage, shape) {
 // due is when there is something to do for the pod; zero for never.
 func (p *pod) due(o *Options, now time.Time) time.Time {
 	switch s, want := p.wanted(o, now); {
-	case p.rejected != "" && !p.ended, want != p.seen, p.leaves(s):
+	case p.rejected != "" && !p.ended, want != p.seen:
 		return now
 	default:
-		return s.next
+		return earliest(s.next, p.leaves(s))
 	}
 }
 
-// leaves tells whether the pod is to be taken out of the API server: it is over and being deleted.
-func (p *pod) leaves(s stage) bool { return !p.stop.IsZero() && !p.removed && (p.ended || s.over()) }
+// forced is how long a pod stays that is deleted without grace: the API server takes it out itself, a moment after it
+// has said so. Only if it was stopped in between does anybody have to ask again.
+const forced = 5 * time.Second
+
+// leaves is when the pod is to be taken out of the API server, if it is over and being deleted; zero for never.
+func (p *pod) leaves(s stage) time.Time {
+	switch {
+	case p.stop.IsZero() || p.removed || !p.ended && !s.over():
+		return time.Time{}
+	case p.grace == 0:
+		return p.stop.Add(forced)
+	}
+	return p.stop
+}
 
 // read is what decides of a pod's spec. The key tells two that differ apart.
 func read(p *corev1.Pod) (s *spec, key string) {

@@ -247,7 +247,11 @@ func (s *simulator) task(p *pod, now time.Time) (t task, err error) {
 	case want != p.seen:
 		t.patch, err = p.statusFor(stage)
 	}
-	t.remove = p.leaves(stage)
+	leaves := p.leaves(stage)
+	t.remove = !leaves.IsZero() && !now.Before(leaves)
+	if !t.remove {
+		t.next = earliest(t.next, leaves)
+	}
 	return t, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 )
 
 // world is a simulator on a fake API, in a bubble of its own time.
@@ -213,6 +214,38 @@ func TestAJobsPodsEnd(t *testing.T) {
 		w.create("next", "sim-1")
 		if got := w.pod("next").Status.PodIP; got != "100.64.0.2" {
 			t.Errorf("next has %s", got)
+		}
+	})
+}
+
+// A pod that is deleted without grace is taken out by the API server itself, a moment after it has said so. Only where
+// that does not come does the node ask for it.
+func TestAPodDeletedWithoutGraceIsLeftToTheAPIServer(t *testing.T) {
+	simulate(t, testOptions(1), func(w *world) {
+		for _, name := range []string{"goes", "stays"} {
+			w.create(name, "sim-1", func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyNever })
+		}
+		time.Sleep(2 * time.Second)
+		for _, name := range []string{"goes", "stays"} {
+			p := w.wantPod(name, corev1.PodSucceeded, false)
+			p.ResourceVersion = "1000"
+			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = ptr.To(metav1.Now()), ptr.To(int64(0))
+			if _, err := w.client.CoreV1().Pods("default").Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if err := w.client.CoreV1().Pods("default").Delete(t.Context(), "goes", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.writes() // ours
+		time.Sleep(forced - 2*time.Second)
+		if got := w.writes(); len(got) > 0 {
+			t.Errorf("wrote %q", got)
+		}
+		time.Sleep(4 * time.Second)
+		if got := w.writes(); !slices.Equal(got, []string{"delete pods"}) {
+			t.Errorf("wrote %q, wanted that one pod is deleted", got)
 		}
 	})
 }
