@@ -74,7 +74,7 @@ func DefaultOptions() Options {
 		LeaseDuration: DefaultLeaseDuration, LeaseRenew: DefaultLeaseRenew, StatusReport: DefaultStatusReport,
 		Pods:       Behavior{RunFor: Fixed(time.Second)},
 		CrashAfter: Fixed(time.Second),
-		Writers:    32, HeartbeatWriters: 8,
+		Writers:    32, HeartbeatWriters: 32,
 	}
 }
 
