@@ -80,8 +80,9 @@ test: deps build
 
 # The race detector on what runs concurrently.
 race:
-	CGO_ENABLED=1 $(GO) test -race ./conformance/runner/... ./conformance/framework/... ./reference/auth/... \
-		./reference/controllers/... ./reference/kubelet/... ./reference/proxy/... ./reference/scheduler/...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./bench/controllers ./conformance/runner/... ./conformance/framework/... \
+		./reference/auth/... ./reference/controllers/... ./reference/kubelet/... ./reference/proxy/... ./reference/scheduler/... \
+		./reference/simulation
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' | grep -v zz_generated)); \
