@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/component-base/metrics/legacyregistry"
@@ -20,9 +21,13 @@ func serve(ctx context.Context, address string) (stop func(), err error) {
 		return nil, fmt.Errorf("serving health and metrics: %w", err)
 	}
 	server := &http.Server{Handler: handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // ends by Close
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // ends by Close
 	klog.FromContext(ctx).Info("Serving health and metrics", "address", listener.Addr().String())
-	return func() { _ = server.Close() }, nil
+	return func() {
+		_ = server.Close()
+		serving.Wait()
+	}, nil
 }
 
 func handler() http.Handler {

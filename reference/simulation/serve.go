@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -27,12 +28,16 @@ func serve(ctx context.Context, o *Options) (stop func(), err error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 	}
-	go func() {
+	var serving sync.WaitGroup
+	serving.Go(func() {
 		if err := server.ServeTLS(listener, "", ""); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "The endpoint of the simulated kubelets has failed")
 		}
-	}()
-	return func() { _ = server.Close() }, nil
+	})
+	return func() {
+		_ = server.Close()
+		serving.Wait()
+	}, nil
 }
 
 func refuse(w http.ResponseWriter, r *http.Request) {
