@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/apiserver/apiservertest"
 	"github.com/etalon-dev/etalon/reference/controllers"
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest"
+	_ "github.com/etalon-dev/etalon/reference/controllers/controllertest/unchanged" // who changes a cached object is found out
 )
 
 // patience bounds every wait. It is long, because it is only ever waited out by
@@ -36,12 +38,17 @@ func start(t *testing.T) *cluster {
 	client := kubernetes.NewForConfigOrDie(server.Config)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
+	var left func() []string
 	go func() {
-		done <- controllers.Run(ctx, controllers.Options{
-			Config:      server.User("system:kube-controller-manager"),
-			RootCA:      []byte("-----BEGIN CERTIFICATE-----\n"),
-			LeaderElect: true,
+		var err error
+		left = controllertest.Track(ctx, func(ctx context.Context) {
+			err = controllers.Run(ctx, controllers.Options{
+				Config:      server.User("system:kube-controller-manager"),
+				RootCA:      []byte("-----BEGIN CERTIFICATE-----\n"),
+				LeaderElect: true,
+			})
 		})
+		done <- err
 	}()
 	go controllertest.Nodes{Client: client}.Run(ctx)
 	t.Cleanup(func() {
@@ -49,8 +56,23 @@ func start(t *testing.T) *cluster {
 		if err := <-done; err != nil {
 			t.Errorf("controllers ended: %v", err)
 		}
+		nothingIsLeft(t, left)
 	})
 	return &cluster{Interface: client, config: server.Config}
+}
+
+// nothingIsLeft checks that all that the controllers have started comes to its end: what client-go does not wait for
+// itself may take a moment.
+func nothingIsLeft(t *testing.T, left func() []string) {
+	t.Helper()
+	var stacks []string
+	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		stacks = left()
+		return len(stacks) == 0, nil
+	})
+	if err != nil {
+		t.Errorf("the controllers have ended, and left\n%s", strings.Join(stacks, "\n\n"))
+	}
 }
 
 // until waits for the condition; the last error it returned is the explanation.
