@@ -158,6 +158,30 @@ func TestACountedPodIsNotAdopted(t *testing.T) {
 	})
 }
 
+// The finalizer of what looked like an orphan stays if the pod has become a Job's since.
+func TestAnOrphanThatIsAdoptedMeanwhile(t *testing.T) {
+	fate := func(pod *corev1.Pod) sim.Fate {
+		f := endsWith(0, 10*time.Minute)
+		f.Stop = 20 * time.Second
+		return f
+	}
+	sim.Run(t, counting(newJob(1, 1, onlyFailed), fate), func(w *sim.World) error {
+		w.Sleep(5 * time.Second)
+		name := sim.List[*corev1.Pod](w)[0].Name
+		sim.Delete[*corev1.Pod](w, name)
+		w.Sleep(5 * time.Second)
+		w.SetWeather(sim.Weather{Request: 50 * time.Millisecond})
+		owners := sim.List[*corev1.Pod](w)[0].OwnerReferences
+		sim.Update(w, name, func(p *corev1.Pod) { p.OwnerReferences = nil })
+		w.Wait() // the controller has asked for its finalizer to go
+		sim.Update(w, name, func(p *corev1.Pod) { p.OwnerReferences = owners })
+		w.Sleep(time.Second)
+		w.SetWeather(sim.Weather{})
+		w.Sleep(time.Minute)
+		return came(w, "1 succeeded, 1 failed, SuccessCriteriaMet, Complete")
+	})
+}
+
 // Names are asked for again until it is known what has become of them, and then no more.
 func TestUnansweredCreations(t *testing.T) {
 	n := (&memory{jobs: map[types.NamespacedName]*notes{}}).of(types.NamespacedName{Name: "work"}, "uid")

@@ -37,7 +37,8 @@ func (c *Controller) reconcileOrphan(ctx context.Context, key types.NamespacedNa
 	} else if len(c.adopters(pod)) > 0 {
 		return 0, nil
 	}
-	patch, err := stripPatch(pod)
+	// Only as it was seen: a Job may have adopted it since, and count on the finalizer.
+	patch, err := dropPatch(pod)
 	if err != nil {
 		return 0, err
 	}
