@@ -119,7 +119,25 @@ func (g *graph) forget(uid types.UID) []types.UID {
 	g.unlink(gone)
 	delete(g.objects, uid)
 	g.lose(gone)
+	for _, owner := range gone.owners {
+		g.tighten(owner.UID)
+	}
 	return unique(look)
+}
+
+// tighten gives the dependents of an owner a smaller map each time that half of them
+// have gone: to look for one in a map takes as long as it once was large, and an owner
+// that waits for all of them is looked at after each.
+func (g *graph) tighten(owner types.UID) {
+	loose := g.dependents[owner]
+	if n := len(loose); n < 64 || n&(n-1) != 0 {
+		return
+	}
+	tight := make(map[types.UID]bool, len(loose))
+	for uid := range loose {
+		tight[uid] = true
+	}
+	g.dependents[owner] = tight
 }
 
 // lose lets go of what is known of removed owners that the object has named, unless

@@ -19,10 +19,10 @@ import (
 // whatever weather. Exactly those are left then, and name exactly those owners, that the oracle says.
 func TestWhoIsLeft(t *testing.T) {
 	sim.Check(t, func(t *rapid.T) sim.Scenario {
-		graph := &model{served: newServed(), since: map[string]time.Time{}, uids: map[place]types.UID{}}
+		graph := &model{served: sim.NewServed(documents...), since: map[string]time.Time{}, uids: map[place]types.UID{}}
 		o := &oracle{model: graph}
 		return sim.Scenario{
-			Controllers: map[string]sim.New{Name: graph.served.controller},
+			Controllers: map[string]sim.New{Name: collector(graph.served)},
 			Nodes:       -1,
 			Actions:     map[string]sim.Action{"build": o.build, "delete": o.delete, "delete another": o.delete},
 			Settled:     o.settled,

@@ -11,6 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
 	"pgregory.net/rapid"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/sim"
@@ -43,6 +46,19 @@ var places = []place{
 	{"Lease", "other", "m"},
 }
 
+var documents = func() []*metav1.APIResourceList {
+	core := sim.Document("v1", true, "ConfigMap", "Secret")
+	core.APIResources = append(core.APIResources, sim.Document("v1", false, "PersistentVolume").APIResources...)
+	return []*metav1.APIResourceList{core, sim.Document("coordination.k8s.io/v1", true, "Lease")}
+}()
+
+// collector is the garbage collector on what is served.
+func collector(s *sim.Served) sim.New {
+	return func(client kubernetes.Interface, _ informers.SharedInformerFactory, events record.EventRecorder) sim.Runner {
+		return New(s.Metadata(client), s.Discovery(), events)
+	}
+}
+
 // Whatever owners objects have, and however they are deleted, edited and held:
 // none is deleted that has an owner, none is left that has lost all of its owners,
 // an owner waits for those that block it, and never for ever. That holds also where a
@@ -50,9 +66,9 @@ var places = []place{
 // not waited for.
 func TestInTheSimulatedWorld(t *testing.T) {
 	sim.Check(t, func(t *rapid.T) sim.Scenario {
-		m := &model{served: newServed(), since: map[string]time.Time{}, uids: map[place]types.UID{}}
+		m := &model{served: sim.NewServed(documents...), since: map[string]time.Time{}, uids: map[place]types.UID{}}
 		return sim.Scenario{
-			Controllers: map[string]sim.New{Name: m.served.controller},
+			Controllers: map[string]sim.New{Name: collector(m.served)},
 			Nodes:       -1,
 			Actions: map[string]sim.Action{
 				"create": m.create, "create again": m.create, "delete": m.remove, "delete again": m.remove,
@@ -68,7 +84,7 @@ func TestInTheSimulatedWorld(t *testing.T) {
 
 // model remembers what the rules depend on. It is used by one world at a time.
 type model struct {
-	served *served
+	served *sim.Served
 	since  map[string]time.Time // when something was last so, or first
 	uids   map[place]types.UID  // of the last object that was there
 }
@@ -143,12 +159,12 @@ func (m *model) remove(t *rapid.T) sim.Act {
 }
 
 func (m *model) fallIll(t *rapid.T) sim.Act {
-	how := rapid.SampledFrom(ills).Draw(t, "ill")
-	return func(w *sim.World) { m.served.make(w, "leases", how) }
+	how := rapid.SampledFrom(sim.Ills).Draw(t, "ill")
+	return func(w *sim.World) { m.served.Make(w, "leases", how) }
 }
 
 func (m *model) getWell(*rapid.T) sim.Act {
-	return func(w *sim.World) { m.served.make(w, "leases", well) }
+	return func(w *sim.World) { m.served.Make(w, "leases", sim.Well) }
 }
 
 func (m *model) edit(t *rapid.T) sim.Act {
@@ -228,7 +244,7 @@ func (m *model) check(w *sim.World, write sim.Write) error {
 			continue
 		}
 		for _, dependent := range all(w) {
-			if m.served.lately(kindOfObject(dependent)) {
+			if m.served.Lately(kindOfObject(dependent)) {
 				continue
 			}
 			for _, ref := range dependent.GetOwnerReferences() {

@@ -38,7 +38,7 @@ func (s *store) remove(actor string, resource schema.GroupVersionResource, key t
 			addFinalizer(after, metav1.FinalizerOrphanDependents)
 		}
 	}
-	if seconds == 0 && len(after.GetFinalizers()) == 0 {
+	if seconds == 0 && !held(after) {
 		s.commit(actor, "delete", resource, before, nil)
 		return before, nil
 	}
@@ -48,6 +48,9 @@ func (s *store) remove(actor string, resource schema.GroupVersionResource, key t
 		}
 		after.SetDeletionTimestamp(&metav1.Time{Time: time.Now().Add(time.Duration(seconds) * time.Second).Truncate(time.Second)})
 		after.SetDeletionGracePeriodSeconds(&seconds)
+	}
+	if ns, ok := after.(*corev1.Namespace); ok {
+		ns.Status.Phase = corev1.NamespaceTerminating
 	}
 	if same(before.Object, after) {
 		return before, nil

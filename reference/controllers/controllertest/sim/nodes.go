@@ -13,8 +13,9 @@ import (
 )
 
 var (
-	podResource  = resourceOf(&corev1.Pod{})
-	nodeResource = resourceOf(&corev1.Node{})
+	podResource       = resourceOf(&corev1.Pod{})
+	nodeResource      = resourceOf(&corev1.Node{})
+	namespaceResource = resourceOf(&corev1.Namespace{})
 )
 
 // Fate says how a pod fares on its node. The zero Fate is that of a pod that is

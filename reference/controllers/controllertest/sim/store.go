@@ -165,6 +165,9 @@ func (s *store) create(actor string, resource schema.GroupVersionResource, obj O
 	if s.get(resource, keyOf(obj)) != nil {
 		return nil, apierrors.NewAlreadyExists(resource.GroupResource(), obj.GetName())
 	}
+	if err := s.admit(resource, obj); err != nil {
+		return nil, err
+	}
 	kind := strings.ToLower(kinds[resource].Kind)
 	s.made[kind]++
 	obj.SetUID(types.UID(fmt.Sprintf("%s-%04d", kind, s.made[kind])))
@@ -217,7 +220,7 @@ func (s *store) update(actor, verb string, resource schema.GroupVersionResource,
 		s.wrote(Write{At: time.Now(), Actor: actor, Verb: verb, Kind: kinds[resource].Kind, Key: key, Before: before.Object, After: before.Object, Needless: true})
 		return before, nil
 	}
-	if after.GetDeletionTimestamp() != nil && len(after.GetFinalizers()) == 0 && grace(after) == 0 {
+	if after.GetDeletionTimestamp() != nil && !held(after) && grace(after) == 0 {
 		s.commit(actor, verb, resource, before, nil)
 		after.SetResourceVersion(strconv.FormatInt(s.version, 10))
 		raw, err := json.Marshal(after)

@@ -1,4 +1,4 @@
-package garbagecollector
+package sim
 
 import (
 	"bytes"
@@ -14,94 +14,106 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/record"
-
-	"github.com/etalon-dev/etalon/reference/controllers/controllertest/sim"
 )
 
-// ill is what is wrong with how a kind is served.
-type ill string
+// Ill is what is wrong with how a kind is served.
+type Ill string
 
+// The ills.
 const (
-	well       ill = ""
-	unserved   ill = "unserved"   // nobody knows it; its objects may come back with it
-	mute       ill = "mute"       // its group does not answer at all
-	unlistable ill = "unlistable" // single objects can be read
-	hanging    ill = "hanging"    // lists and watches have no answer
+	Well       Ill = ""
+	Unserved   Ill = "unserved"   // nobody knows it; its objects may come back with it
+	Mute       Ill = "mute"       // its group does not answer at all
+	Unlistable Ill = "unlistable" // single objects can be read
+	Hanging    Ill = "hanging"    // lists and watches have no answer
 )
 
-var ills = []ill{unserved, mute, unlistable, hanging}
+// Ills are all of them.
+var Ills = []Ill{Unserved, Mute, Unlistable, Hanging}
 
-// served is what the simulated API server serves of the kinds below, and how. A
-// world that settles has no ills.
-type served struct {
+// Served is what the API server serves of some kinds, and how, to controllers that
+// find out what there is. In a world that settles all is served well.
+type Served struct {
+	documents []*metav1.APIResourceList
+
 	mu    sync.Mutex
-	world *sim.World
-	ill   map[string]ill       // by resource
+	world *World
+	ill   map[string]Ill       // by resource
 	since map[string]time.Time // when a resource was last taken ill or healed
 	asked map[string]int       // requests by verb and resource
 }
 
-func newServed() *served {
-	return &served{ill: map[string]ill{}, since: map[string]time.Time{}, asked: map[string]int{}}
+// NewServed returns an API server that serves what the discovery documents say.
+func NewServed(documents ...*metav1.APIResourceList) *Served {
+	return &Served{documents: documents, ill: map[string]Ill{}, since: map[string]time.Time{}, asked: map[string]int{}}
 }
 
-var documents = func() []*metav1.APIResourceList {
-	verbs := metav1.Verbs{"create", "delete", "get", "list", "patch", "update", "watch"}
-	return []*metav1.APIResourceList{
-		{GroupVersion: "v1", APIResources: []metav1.APIResource{
-			{Name: "configmaps", SingularName: "configmap", Kind: "ConfigMap", Namespaced: true, Verbs: verbs},
-			{Name: "secrets", SingularName: "secret", Kind: "Secret", Namespaced: true, Verbs: verbs},
-			{Name: "persistentvolumes", SingularName: "persistentvolume", Kind: "PersistentVolume", Verbs: verbs},
-		}},
-		{GroupVersion: "coordination.k8s.io/v1", APIResources: []metav1.APIResource{
-			{Name: "leases", SingularName: "lease", Kind: "Lease", Namespaced: true, Verbs: verbs},
-		}},
+// Document is a discovery document of namespaced resources, or of cluster-scoped
+// ones. A resource's plural is its kind in small letters with an s.
+func Document(version string, namespaced bool, kinds ...string) *metav1.APIResourceList {
+	list := &metav1.APIResourceList{GroupVersion: version}
+	for _, kind := range kinds {
+		singular := strings.ToLower(kind)
+		list.APIResources = append(list.APIResources, metav1.APIResource{
+			Name: singular + "s", SingularName: singular, Kind: kind, Namespaced: namespaced,
+			Verbs: metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"},
+		})
 	}
-}()
+	return list
+}
 
-// controller is the garbage collector on what is served.
-func (s *served) controller(client kubernetes.Interface, _ informers.SharedInformerFactory, events record.EventRecorder) sim.Runner {
+// Metadata is a client of the same user as the other one, for metadata.
+func (s *Served) Metadata(client kubernetes.Interface) metadata.Interface {
 	config := metadata.ConfigFor(&rest.Config{Host: "http://sim", QPS: -1, WarningHandler: rest.NoWarnings{}})
-	way := &http.Client{Transport: &door{served: s, to: client.CoreV1().RESTClient().(*rest.RESTClient).Client.Transport}}
+	way := &http.Client{Transport: &door{Served: s, to: client.CoreV1().RESTClient().(*rest.RESTClient).Client.Transport}}
 	meta, err := metadata.NewForConfigAndClient(config, way)
 	if err != nil {
 		panic(err)
 	}
-	return New(meta, answers{served: s}, events)
+	return meta
 }
 
-// make has the resource served well or ill from now on.
-func (s *served) make(w *sim.World, resource string, how ill) {
+// Discovery tells what is served.
+func (s *Served) Discovery() discovery.DiscoveryInterface { return answers{Served: s} }
+
+// Make has the resource served well or ill from now on.
+func (s *Served) Make(w *World, resource string, how Ill) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.world, s.ill[resource], s.since[resource] = w, how, time.Now()
 }
 
-func (s *served) how(resource string) ill {
+// How is how the resource is served.
+func (s *Served) How(resource string) Ill {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.world != nil && s.world.Calm() {
-		return well
+		return Well
 	}
 	return s.ill[resource]
 }
 
-// lately reports whether the kind was served ill a short time ago.
-func (s *served) lately(kind string) bool {
+// Lately reports whether the kind was served ill a short time ago.
+func (s *Served) Lately(kind string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	resource := strings.ToLower(kind) + "s"
 	changed, ever := s.since[resource]
-	return ever && (s.ill[resource] != well || time.Since(changed) < 10*time.Minute)
+	return ever && (s.ill[resource] != Well || time.Since(changed) < 10*time.Minute)
 }
 
-// requests is how many there have been of the verb for the resource.
-func (s *served) requests(verb, resource string) int {
+// Since is for how long the resource has been served as it is.
+func (s *Served) Since(resource string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.since[resource])
+}
+
+// Requests is how many there have been of the verb for the resource.
+func (s *Served) Requests(verb, resource string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked[verb+" "+resource]
@@ -110,12 +122,12 @@ func (s *served) requests(verb, resource string) int {
 // answers are those to the questions what is served.
 type answers struct {
 	discovery.DiscoveryInterface
-	*served
+	*Served
 }
 
 func (a answers) ServerGroups() (*metav1.APIGroupList, error) {
 	groups := &metav1.APIGroupList{}
-	for _, list := range documents {
+	for _, list := range a.documents {
 		if len(a.resources(list)) == 0 {
 			continue
 		}
@@ -129,11 +141,11 @@ func (a answers) ServerGroups() (*metav1.APIGroupList, error) {
 }
 
 func (a answers) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceList, error) {
-	for _, list := range documents {
+	for _, list := range a.documents {
 		if list.GroupVersion != gv {
 			continue
 		}
-		if slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return a.how(r.Name) == mute }) {
+		if slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return a.How(r.Name) == Mute }) {
 			return nil, apierrors.NewServiceUnavailable("the simulated group is mute")
 		}
 		return &metav1.APIResourceList{GroupVersion: gv, APIResources: a.resources(list)}, nil
@@ -142,12 +154,12 @@ func (a answers) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceL
 }
 
 func (a answers) resources(list *metav1.APIResourceList) []metav1.APIResource {
-	return slices.DeleteFunc(slices.Clone(list.APIResources), func(r metav1.APIResource) bool { return a.how(r.Name) == unserved })
+	return slices.DeleteFunc(slices.Clone(list.APIResources), func(r metav1.APIResource) bool { return a.How(r.Name) == Unserved })
 }
 
 // door is where requests are turned away.
 type door struct {
-	*served
+	*Served
 	to http.RoundTripper
 }
 
@@ -168,16 +180,16 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.mu.Lock()
 	d.asked[verb+" "+resource]++
 	d.mu.Unlock()
-	switch how := d.how(resource); {
-	case how == unserved:
+	switch how := d.How(resource); {
+	case how == Unserved:
 		return answer(r, http.StatusNotFound, "text/plain", "404 page not found\n"), nil
-	case how == mute:
+	case how == Mute:
 		return answer(r, http.StatusServiceUnavailable, "text/plain", "service unavailable\n"), nil
-	case how == unlistable && verb == "list":
+	case how == Unlistable && (verb == "list" || verb == "delete" && !single):
 		return answer(r, http.StatusInternalServerError, "application/json",
 			`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"conversion failed","reason":"InternalError","code":500}`), nil
-	case how == hanging && verb == "list":
-		for d.how(resource) == hanging {
+	case how == Hanging && verb == "list":
+		for d.How(resource) == Hanging {
 			select {
 			case <-time.After(time.Second):
 			case <-r.Context().Done():
