@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 )
 
 // report is what one attempt to empty a namespace has come to.
@@ -41,7 +42,7 @@ func conditions(before []corev1.NamespaceCondition, r *report, now time.Time) []
 		}
 		after = setCondition(after, want, now)
 	}
-	set(corev1.NamespaceDeletionDiscoveryFailure, r.discovery != nil, "DiscoveryFailed", message(r.discovery),
+	set(corev1.NamespaceDeletionDiscoveryFailure, r.discovery != nil, "DiscoveryFailed", undiscovered(r.discovery),
 		"ResourcesDiscovered", "All resources successfully discovered")
 	set(corev1.NamespaceDeletionGVParsingFailure, r.versions != nil, "GroupVersionParsingFailed", message(r.versions),
 		"ParsedGroupVersions", "All legacy kube types successfully parsed")
@@ -74,6 +75,14 @@ func message(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// undiscovered counts the groups that did not answer, if others did.
+func undiscovered(err error) string {
+	if groups, partial := discovery.GroupDiscoveryFailedErrorGroups(err); partial {
+		return fmt.Sprintf("Discovery failed for some groups, %d failing: %v", len(groups), err)
+	}
+	return message(err)
 }
 
 func failures(errs []error) string {

@@ -2,11 +2,11 @@ package namespace
 
 import (
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+	"k8s.io/klog/v2"
 )
 
 // background lets dependents follow their owners by themselves; they are deleted
@@ -50,7 +50,8 @@ func (c *Controller) delete(ctx context.Context, namespace string, what content,
 		}
 	}
 	if err != nil {
-		r.deletion = append(r.deletion, fmt.Errorf("%s: %w", what.resource, err))
+		klog.FromContext(ctx).V(2).Info("Cannot delete the content of a namespace", "namespace", namespace, "resource", what.resource, "reason", err)
+		r.deletion = append(r.deletion, err)
 	}
 	if len(left) == 0 {
 		return
