@@ -3,7 +3,6 @@ package nodeipam
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
@@ -31,13 +31,12 @@ const (
 	Component = "cidrAllocator"
 )
 
-var errNoneLeft = errors.New("no range is left")
-
 // Controller gives nodes their ranges. Its keys are nodes.
 type Controller struct {
 	client kubernetes.Interface
 	nodes  corelisters.NodeLister
 	events record.EventRecorder
+	writes *controller.Writes
 	queue  *controller.Queue
 	synced []cache.InformerSynced
 
@@ -54,6 +53,7 @@ func New(client kubernetes.Interface, shared informers.SharedInformerFactory, ev
 		client:  client,
 		nodes:   nodes.Lister(),
 		events:  events,
+		writes:  controller.NewWrites(nodes.Informer().GetStore()),
 		queue:   controller.NewQueue(Name),
 		held:    map[string][]netip.Prefix{},
 		waiting: sets.New[string](),
@@ -133,6 +133,9 @@ func (c *Controller) release(node string) {
 
 // Reconcile gives the node a range of each network if it has none.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	if !c.writes.Seen(key) {
+		return 0, nil // it has got them, and the cache will tell
+	}
 	node, err := c.nodes.Get(key.Name)
 	if apierrors.IsNotFound(err) || err == nil && len(node.Spec.PodCIDRs) > 0 {
 		return 0, nil
@@ -140,10 +143,13 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, err
 	}
-	networks, ok := c.take(node.Name)
-	if !ok {
-		c.tell(node, "CIDRNotAvailable")
-		return 0, fmt.Errorf("giving node %s a range for its pods: %w", node.Name, errNoneLeft)
+	networks, waits := c.take(node.Name)
+	if networks == nil {
+		if !waits {
+			klog.FromContext(ctx).Info("No range is left for the pods of a node", "node", node.Name)
+			c.tell(node, "CIDRNotAvailable")
+		}
+		return 0, nil // until one is free
 	}
 	err = c.assign(ctx, node, networks)
 	switch {
@@ -163,12 +169,13 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 }
 
 // take returns the ranges that the node is to get: those it was to get before, or
-// one of each network; ok is false if one of these is full.
-func (c *Controller) take(node string) (networks []netip.Prefix, ok bool) {
+// one of each network; none if one of these is full, and whether the node waits for
+// that already.
+func (c *Controller) take(node string) (networks []netip.Prefix, waits bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if held := c.held[node]; len(held) > 0 {
-		return held, true
+		return held, false
 	}
 	for _, r := range c.ranges {
 		network, ok := r.allocate()
@@ -176,14 +183,15 @@ func (c *Controller) take(node string) (networks []netip.Prefix, ok bool) {
 			for j, taken := range networks {
 				c.ranges[j].release(taken)
 			}
+			waits = c.waiting.Has(node)
 			c.waiting.Insert(node)
-			return nil, false
+			return nil, waits
 		}
 		networks = append(networks, network)
 	}
 	c.waiting.Delete(node)
 	c.held[node] = networks
-	return networks, true
+	return networks, false
 }
 
 func (c *Controller) assign(ctx context.Context, node *corev1.Node, networks []netip.Prefix) error {
@@ -199,7 +207,10 @@ func (c *Controller) assign(ctx context.Context, node *corev1.Node, networks []n
 	if err != nil {
 		return err
 	}
-	_, err = c.client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	updated, err := c.client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if err == nil {
+		c.writes.Wrote(controller.Key(updated), updated)
+	}
 	return err
 }
 

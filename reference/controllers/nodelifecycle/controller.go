@@ -143,8 +143,8 @@ func (c *Controller) watchOver(node *corev1.Node, lease *coordinationv1.Lease) t
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.health[node.Name]
-	if h == nil {
-		h = &health{}
+	if h == nil || h.uid != node.UID {
+		h = &health{uid: node.UID}
 		c.health[node.Name] = h
 		c.events.Eventf(node, corev1.EventTypeNormal, "RegisteredNode",
 			"Node %s event: Registered Node %s in Controller", node.Name, node.Name)

@@ -79,3 +79,22 @@ func TestSilentNode(t *testing.T) {
 		t.Errorf("events %q, want %q", got, want)
 	}
 }
+
+// A node that takes another one's place under its name has not been silent for as long.
+func TestAReplacedNodeBeginsAnew(t *testing.T) {
+	client := fake.NewClientset()
+	recorder, _ := controllertest.Recorder()
+	c := New(client, informers.NewSharedInformerFactory(client, 0), recorder, Default())
+	now := t0
+	c.now = func() time.Time { return now }
+	first, second := newNode("node-1", corev1.ConditionUnknown), newNode("node-1", "")
+	first.UID, second.UID = "first", "second"
+	c.watchOver(first, nil)
+	now = t0.Add(time.Hour)
+	if silence := c.watchOver(first, nil); silence != time.Hour {
+		t.Errorf("the first one is silent for %s", silence)
+	}
+	if silence := c.watchOver(second, nil); silence != 0 {
+		t.Errorf("the second one is silent for %s", silence)
+	}
+}

@@ -6,10 +6,12 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // health is what is remembered of a node between two looks at it.
 type health struct {
+	uid       types.UID // the node's: another one may take its name
 	alive     time.Time // when a sign of life was last seen, by our own clock
 	renewed   time.Time // the Lease's renew time then
 	heartbeat time.Time // the Ready condition's heartbeat then

@@ -27,13 +27,19 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
 
-// Name is the controller's name in logs.
-const Name = "ttl-controller"
+const (
+	// Name is the controller's name in logs.
+	Name = "ttl-controller"
+	// unseen is how soon to look again at a node whose annotation has been written
+	// and not been seen: the cluster may have become larger since.
+	unseen = time.Second
+)
 
 // Controller annotates nodes. Its keys are nodes.
 type Controller struct {
 	client kubernetes.Interface
 	nodes  corelisters.NodeLister
+	writes *controller.Writes
 	queue  *controller.Queue
 	synced []cache.InformerSynced
 
@@ -45,7 +51,7 @@ type Controller struct {
 // New returns the controller.
 func New(client kubernetes.Interface, shared informers.SharedInformerFactory) *Controller {
 	nodes := shared.Core().V1().Nodes()
-	c := &Controller{client: client, nodes: nodes.Lister(), queue: controller.NewQueue(Name), names: sets.New[string]()}
+	c := &Controller{client: client, nodes: nodes.Lister(), writes: controller.NewWrites(nodes.Informer().GetStore()), queue: controller.NewQueue(Name), names: sets.New[string]()}
 	c.synced = []cache.InformerSynced{controller.Watch(nodes.Informer(), c.nodeChanged)}
 	return c
 }
@@ -86,6 +92,9 @@ func (c *Controller) nodeChanged(before, now *corev1.Node) {
 
 // Reconcile annotates the node.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
+	if !c.writes.Seen(key) {
+		return unseen, nil
+	}
 	node, err := c.nodes.Get(key.Name)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
@@ -103,9 +112,13 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	updated, err := c.client.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("annotating node %s: %w", node.Name, err)
 	}
+	c.writes.Wrote(key, updated)
 	return 0, nil
 }
