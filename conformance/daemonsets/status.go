@@ -74,14 +74,14 @@ var _ = Describe("what a DaemonSet tells", func() {
 	f.It("daemonsets/min-ready-seconds", func(ctx SpecContext) {
 		const wait = 5
 		nodes(ctx, f, 1)
-		sets := f.WatchDaemonSet(ctx, "agent")
+		pods, sets := f.WatchPods(ctx, "app=agent"), f.WatchDaemonSet(ctx, "agent")
 		set := agents(f)
 		set.Spec.MinReadySeconds = wait
 		f.Create(ctx, set)
 		sets.MustReach(ctx, "the pod is ready and not yet available", Exactly(1, counts(numbers{desired: 1, current: 1, updated: 1, ready: 1, unavailable: 1})))
-		ready := sets.ReachedAt()
+		ready := ReadySince(pods.MustReach(ctx, "the pod is ready", Exactly(1, Ready))[0], sets.ReachedAt())
 		sets.MustReach(ctx, "the pod is available", Exactly(1, counts(numbers{desired: 1, current: 1, updated: 1, ready: 1, available: 1})))
-		// The condition's time is cut to the second, and news take their time.
+		// The condition's time is cut to the second.
 		Expect(sets.ReachedAt().Sub(ready)).To(BeNumerically(">=", (wait-2)*time.Second), "time from ready to available")
 	})
 

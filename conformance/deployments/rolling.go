@@ -117,10 +117,10 @@ var _ = Describe("rolling updates", func() {
 		old := pods.MustReach(ctx, "the pod is ready", Exactly(1, Ready))[0]
 		f.WaitRolled(ctx, "web")
 		update(ctx, f, d, "2")
-		pods.MustReach(ctx, "old and new pod are ready", Exactly(2, Ready))
-		ready := pods.ReachedAt()
+		both := pods.MustReach(ctx, "old and new pod are ready", Exactly(2, Ready))
+		ready := ReadySince(Where(both, Ready, func(p *corev1.Pod) bool { return p.UID != old.UID })[0], pods.ReachedAt())
 		pods.MustReach(ctx, "the old pod goes", func(now []*corev1.Pod) bool { return len(Where(now, Is(old), Active)) == 0 })
-		// The condition's time is cut to the second, and news take their time.
+		// The condition's time is cut to the second.
 		Expect(pods.ReachedAt().Sub(ready)).To(BeNumerically(">=", (wait-2)*time.Second), "time from the new pod's readiness to the old one's end")
 	})
 

@@ -1,6 +1,8 @@
 package framework
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -67,6 +69,15 @@ func Running(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunnin
 // Ready says that the pod runs with condition Ready and is not being deleted.
 func Ready(pod *corev1.Pod) bool {
 	return Running(pod) && pod.DeletionTimestamp == nil && PodCondition(pod, corev1.PodReady).Status == corev1.ConditionTrue
+}
+
+// ReadySince is when the pod became ready: when that was seen, or when the pod says so if that is earlier, as
+// where news are late. Pauses are measured from it.
+func ReadySince(pod *corev1.Pod, seen time.Time) time.Time {
+	if said := PodCondition(pod, corev1.PodReady).LastTransitionTime.Time; said.Before(seen) {
+		return said
+	}
+	return seen
 }
 
 // Unschedulable says that the scheduler has looked at the pod and found no node for it. By

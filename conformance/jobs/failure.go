@@ -21,17 +21,17 @@ var _ = Describe("failures", func() {
 		pods, jobs := f.WatchPods(ctx, "app=work"), f.WatchJob(ctx, "work")
 		f.Create(ctx, job(Idle(), 1, 1))
 		failed := pods.MustReach(ctx, "the first pod is made", active(1))[0]
+		ended := time.Now()
 		end(ctx, f, failed, 1)
 		jobs.MustReach(ctx, "the failure is counted", one(func(j *batchv1.Job) bool { return j.Status.Failed == 1 }))
-		counted := jobs.ReachedAt()
 		second := pods.MustReach(ctx, "another pod is made", func(now []*corev1.Pod) bool { return len(now) == 2 && active(1)(now) })
 		// 10 s from the pod's end, whose time is cut to the second.
-		Expect(pods.ReachedAt().Sub(counted)).To(BeNumerically(">=", 7*time.Second), "pause before the first retry")
+		Expect(pods.ReachedAt().Sub(ended)).To(BeNumerically(">=", 9*time.Second), "pause before the first retry")
+		ended = time.Now()
 		end(ctx, f, Where(second, Active)[0], 1)
 		jobs.MustReach(ctx, "the second failure is counted", one(func(j *batchv1.Job) bool { return j.Status.Failed == 2 }))
-		counted = jobs.ReachedAt()
 		third := pods.MustReach(ctx, "a third pod is made", func(now []*corev1.Pod) bool { return len(now) == 3 && active(1)(now) })
-		Expect(pods.ReachedAt().Sub(counted)).To(BeNumerically(">=", 17*time.Second), "pause before the second retry, twice as long")
+		Expect(pods.ReachedAt().Sub(ended)).To(BeNumerically(">=", 19*time.Second), "pause before the second retry, twice as long")
 		end(ctx, f, Where(third, Active)[0], 0)
 		done := jobs.MustReach(ctx, "the Job is complete", with(batchv1.JobComplete))[0]
 		Expect([]int32{done.Status.Succeeded, done.Status.Failed}).To(Equal([]int32{1, 2}))

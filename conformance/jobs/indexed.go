@@ -144,6 +144,8 @@ var _ = Describe("Indexed Jobs", func() {
 		end(ctx, f, ofIndex(second, "0"), 1)
 		jobs.MustReach(ctx, "index 0 is given up", one(func(j *batchv1.Job) bool { return ptr.Deref(j.Status.FailedIndexes, "") == "0" && j.Status.Failed == 2 }))
 		Expect(ofIndex(pods.Now(), "1")).NotTo(BeNil(), "the other index runs on")
+		end(ctx, f, ofIndex(pods.Now(), "1"), 0)
+		jobs.MustReach(ctx, "the Job has failed", with(batchv1.JobFailed))
 	})
 
 	f.It("jobs/success-policy-rules", func(ctx SpecContext) {

@@ -76,12 +76,11 @@ var _ = Describe("eviction from nodes", func() {
 		node.Take(&none.Spec)
 		f.Create(ctx, none, tolerating("brief", node, key, ptr.To[int64](6)), tolerating("ever", node, key, nil))
 		pods.MustReach(ctx, "all pods are ready", Exactly(3, Ready))
-		current := node.Get(ctx)
+		current, started := node.Get(ctx), time.Now()
 		f.Edit(ctx, current, func() {
 			current.Spec.Taints = append(current.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoExecute})
 		})
 		first := pods.MustReach(ctx, "the one that does not tolerate it is evicted", going("none"))
-		started := pods.ReachedAt()
 		Expect(named(first, "brief") && named(first, "ever")).To(BeTrue(), "one that tolerates the taint went at once")
 		for _, pod := range first {
 			if pod.Name == "none" {

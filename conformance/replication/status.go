@@ -66,9 +66,9 @@ var _ = Describe("what a controller tells", func() {
 			return len(sets) == 1 && sets[0].Status.ReadyReplicas == 1 && sets[0].Status.AvailableReplicas == 0
 		})
 		sets.MustReach(ctx, "the pod is available", func(sets []*appsv1.ReplicaSet) bool { return sets[0].Status.AvailableReplicas == 1 })
-		pods.MustReach(ctx, "the pod is ready", Exactly(1, Ready))
-		// The condition's time is cut to the second, and news take their time.
-		Expect(sets.ReachedAt().Sub(pods.ReachedAt())).To(BeNumerically(">=", (wait-2)*time.Second), "time from ready to available")
+		pod := pods.MustReach(ctx, "the pod is ready", Exactly(1, Ready))[0]
+		// The condition's time is cut to the second.
+		Expect(sets.ReachedAt().Sub(ReadySince(pod, pods.ReachedAt()))).To(BeNumerically(">=", (wait-2)*time.Second), "time from ready to available")
 	})
 
 	f.It("replication/removes-unready-first", func(ctx SpecContext) {

@@ -100,10 +100,10 @@ var _ = Describe("order", func() {
 		set := StatefulSet("web", 2, Pod("web", "sleep", "24h"))
 		set.Spec.MinReadySeconds = wait
 		f.Create(ctx, set)
-		pods.MustReach(ctx, "web-0 is ready", allReady("web-0"))
-		ready := pods.ReachedAt()
+		first := pods.MustReach(ctx, "web-0 is ready", allReady("web-0"))[0]
+		ready := ReadySince(first, pods.ReachedAt())
 		pods.MustReach(ctx, "web-1 is made", are("web-0", "web-1"))
-		// The condition's time is cut to the second, and news take their time.
+		// The condition's time is cut to the second.
 		Expect(pods.ReachedAt().Sub(ready)).To(BeNumerically(">=", (wait-2)*time.Second), "time from web-0's readiness to web-1's creation")
 		f.WaitUntil(ctx, "both are available", SettleTimeout, available(f, set, 2))
 	})
