@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,9 +135,12 @@ func TestAPodThatEndsBeforeItIsStopped(t *testing.T) {
 
 // A pod that has been counted is not counted again, though somebody takes it from the Job.
 func TestACountedPodIsNotAdopted(t *testing.T) {
+	var mu sync.Mutex // each pod asks for its fate by itself
 	made := 0
 	names := map[string]int{}
 	fate := func(pod *corev1.Pod) sim.Fate {
+		mu.Lock()
+		defer mu.Unlock()
 		if names[pod.Name] == 0 {
 			made++
 			names[pod.Name] = made
