@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -18,7 +17,7 @@ import (
 
 // Nothing waits for the clock: the schedules are of one moment each that is over
 // already, and the status says that the last start was before.
-func TestFaultsOfACronJob(t *testing.T) {
+func cronJobFaults() []fault.Scenario {
 	first := time.Now().UTC().Truncate(time.Minute).Add(-2 * time.Hour)
 	moments := []time.Time{first, first.Add(10 * time.Minute), first.Add(20 * time.Minute)}
 	job := func(n int) string { return fmt.Sprintf("web-%d", moments[n].Unix()/60) }
@@ -29,7 +28,7 @@ func TestFaultsOfACronJob(t *testing.T) {
 			return err
 		}
 	}
-	fault.AtEachWrite(t, fault.Scenario{
+	return []fault.Scenario{{
 		Name: "cronjob", Start: runs("cronjob-controller"), Outcome: cronJobOutcome,
 		Steps: []fault.Step{
 			{Name: "create", Do: createCronJob(moments[0])},
@@ -39,7 +38,7 @@ func TestFaultsOfACronJob(t *testing.T) {
 			{Name: "replace the second", Do: schedule(2, batchv1.ReplaceConcurrent), Until: jobsAre([]string{job(0), job(2)}, job(2))},
 			{Name: "end the third", Do: complete(job(2)), Until: jobsAre([]string{job(2)}, "")},
 		},
-	})
+	}}
 }
 
 // at is the schedule of that moment, every year.

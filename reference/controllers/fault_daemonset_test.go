@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,25 +15,25 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/fault"
 )
 
-func TestFaultsOfADaemonSet(t *testing.T) {
+func daemonSetFaults() []fault.Scenario {
 	start := runs("daemonset-controller")
-	fault.AtEachWrite(t,
-		fault.Scenario{
-			Name: "roll", Start: start, Outcome: daemonSetOutcome, Throughout: perNode(1),
+	return []fault.Scenario{
+		{
+			Name: "daemonset", Start: start, Outcome: daemonSetOutcome, Throughout: perNode(1),
 			Steps: []fault.Step{
 				{Name: "create", Do: createDaemonSet(0), Until: daemonsAre(1)},
 				{Name: "update", Do: daemonImage(2), Until: daemonsAre(2)},
 				{Name: "and back", Do: daemonImage(1), Until: daemonsAre(1)},
 			},
 		},
-		fault.Scenario{
-			Name: "surge", Start: start, Outcome: daemonSetOutcome, Throughout: perNode(2),
+		{
+			Name: "daemonset-surge", Start: start, Outcome: daemonSetOutcome, Throughout: perNode(2),
 			Steps: []fault.Step{
 				{Name: "create", Do: createDaemonSet(1), Until: daemonsAre(1)},
 				{Name: "update", Do: daemonImage(2), Until: daemonsAre(2)},
 			},
 		},
-	)
+	}
 }
 
 // faultNodes are the nodes of all rounds: nodes have no namespace.

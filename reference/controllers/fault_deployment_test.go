@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,18 +13,18 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/fault"
 )
 
-func TestFaultsOfADeployment(t *testing.T) {
+func deploymentFaults() []fault.Scenario {
 	start := runs("deployment-controller", "replicaset-controller")
-	fault.AtEachWrite(t,
-		fault.Scenario{
-			Name: "roll", Start: start, Outcome: deploymentOutcome, Throughout: atMost(4, 3),
+	return []fault.Scenario{
+		{
+			Name: "deployment", Start: start, Outcome: deploymentOutcome, Throughout: atMost(4, 3),
 			Steps: []fault.Step{
 				{Name: "create", Do: createDeployment(3), Until: deployed(3)},
 				{Name: "update", Do: image(2), Until: deployed(3)},
 			},
 		},
-		fault.Scenario{
-			Name: "rollover", Start: start, Outcome: deploymentOutcome, Throughout: atMost(4, 3),
+		{
+			Name: "deployment-rollover", Start: start, Outcome: deploymentOutcome, Throughout: atMost(4, 3),
 			Steps: []fault.Step{
 				{Name: "create", Do: createDeployment(3), Until: deployed(3)},
 				{Name: "update", Do: image(2), Until: setsAre(2)},
@@ -33,8 +32,8 @@ func TestFaultsOfADeployment(t *testing.T) {
 				{Name: "and back", Do: image(1), Until: deployed(3)},
 			},
 		},
-		fault.Scenario{
-			Name: "recreate", Start: start, Outcome: deploymentOutcome, Throughout: oneTemplate,
+		{
+			Name: "deployment-recreate", Start: start, Outcome: deploymentOutcome, Throughout: oneTemplate,
 			Steps: []fault.Step{
 				{Name: "create", Do: createDeployment(2, func(d *appsv1.Deployment) {
 					d.Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType
@@ -42,8 +41,8 @@ func TestFaultsOfADeployment(t *testing.T) {
 				{Name: "update", Do: image(2), Until: deployed(2)},
 			},
 		},
-		fault.Scenario{
-			Name: "paused", Start: start, Outcome: deploymentOutcome, Throughout: atMost(6, 2),
+		{
+			Name: "deployment-paused", Start: start, Outcome: deploymentOutcome, Throughout: atMost(6, 2),
 			Steps: []fault.Step{
 				{Name: "create", Do: createDeployment(2, func(d *appsv1.Deployment) { d.Spec.RevisionHistoryLimit = ptr.To[int32](0) }), Until: deployed(2)},
 				{Name: "pause and scale", Do: patch(`{"spec":{"paused":true,"replicas":4}}`), Until: deployed(4)},
@@ -51,8 +50,8 @@ func TestFaultsOfADeployment(t *testing.T) {
 				{Name: "resume", Do: patch(`{"spec":{"paused":false}}`), Until: deployed(4)},
 			},
 		},
-		fault.Scenario{
-			Name: "deletion", Start: runs("deployment-controller", "replicaset-controller", "garbage-collector-controller"), Outcome: deploymentOutcome,
+		{
+			Name: "deployment-deletion", Start: runs("deployment-controller", "replicaset-controller", "garbage-collector-controller"), Outcome: deploymentOutcome,
 			Steps: []fault.Step{
 				{Name: "create", Do: createDeployment(2), Until: deployed(2)},
 				{Name: "delete", Do: func(ctx context.Context, r *fault.Round) error {
@@ -65,7 +64,7 @@ func TestFaultsOfADeployment(t *testing.T) {
 				}},
 			},
 		},
-	)
+	}
 }
 
 // setsAre waits until there are so many sets.

@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -15,8 +14,8 @@ import (
 )
 
 // The set of three has two ready pods at every moment from when it first had three.
-func TestFaultsOfABudget(t *testing.T) {
-	fault.AtEachWrite(t, fault.Scenario{
+func budgetFaults() []fault.Scenario {
+	return []fault.Scenario{{
 		Name: "budget", Start: runs("disruption-controller", "replicaset-controller"), Outcome: budgetOutcome, Throughout: atMost(4, 2),
 		Steps: []fault.Step{
 			{Name: "create", Do: createBudget, Until: budgetIs(3, 1)},
@@ -27,7 +26,7 @@ func TestFaultsOfABudget(t *testing.T) {
 				return err
 			}, Until: budgetIs(3, 0)},
 		},
-	})
+	}}
 }
 
 // createBudget makes the set web of three, of which one may be missing.

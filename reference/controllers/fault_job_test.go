@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -21,12 +20,12 @@ import (
 
 // Of each scenario the outcome has one line for each pod that was ever made, and
 // jobOfFault checks the counters against them: no pod is lost, none counts twice.
-func TestFaultsOfAJob(t *testing.T) {
+func jobFaults() []fault.Scenario {
 	start := runs("job-controller")
 	indexed := func(j *batchv1.Job) { j.Spec.CompletionMode = ptr.To(batchv1.IndexedCompletion) }
 	index := func(pod *corev1.Pod) string { return pod.Annotations[batchv1.JobCompletionIndexAnnotation] }
-	fault.AtEachWrite(t,
-		fault.Scenario{
+	return []fault.Scenario{
+		{
 			Name: "job-retries", Start: start, Outcome: jobOfFault, Throughout: unfinished(1),
 			Status: ending(func(n int, _ *corev1.Pod) int32 {
 				if n == 0 || n == 2 {
@@ -36,7 +35,7 @@ func TestFaultsOfAJob(t *testing.T) {
 			}),
 			Steps: []fault.Step{{Name: "create", Do: createJob(2, 1), Until: jobEnded(batchv1.JobComplete)}},
 		},
-		fault.Scenario{
+		{
 			Name: "job-indexed", Start: start, Outcome: jobOfFault, Throughout: unfinished(2),
 			Status: ending(func(_ int, pod *corev1.Pod) int32 {
 				if index(pod) == "1" {
@@ -48,7 +47,7 @@ func TestFaultsOfAJob(t *testing.T) {
 				j.Spec.BackoffLimitPerIndex = ptr.To[int32](1)
 			}), Until: jobEnded(batchv1.JobFailed)}},
 		},
-		fault.Scenario{
+		{
 			Name: "job-suspended", Start: start, Outcome: jobOfFault, Throughout: unfinished(2), Status: ending(whenTold),
 			Steps: []fault.Step{
 				{Name: "create", Do: createJob(2, 2, func(j *batchv1.Job) { j.Spec.Suspend = ptr.To(true) }), Until: jobSuspended},
@@ -58,7 +57,7 @@ func TestFaultsOfAJob(t *testing.T) {
 				{Name: "finish", Do: tellPods, Until: jobEnded(batchv1.JobComplete)},
 			},
 		},
-		fault.Scenario{
+		{
 			Name: "job-success-policy", Start: start, Outcome: jobOfFault, Throughout: unfinished(3),
 			Status: ending(func(n int, pod *corev1.Pod) int32 {
 				if index(pod) != "1" {
@@ -73,12 +72,12 @@ func TestFaultsOfAJob(t *testing.T) {
 				{Name: "finish one", Do: tellPods, Until: jobEnded(batchv1.JobComplete)},
 			},
 		},
-		fault.Scenario{
+		{
 			Name: "job-ttl", Start: runs("job-controller", "ttl-after-finished-controller", "garbage-collector-controller"),
 			Outcome: jobOfFault, Status: ending(func(int, *corev1.Pod) int32 { return 0 }),
 			Steps: []fault.Step{{Name: "create", Do: createJob(1, 1, func(j *batchv1.Job) { j.Spec.TTLSecondsAfterFinished = new(int32) }), Until: jobGone}},
 		},
-	)
+	}
 }
 
 // longAgo is when the containers say that they ended, so that no retry has to wait.

@@ -2,11 +2,9 @@ package controllers_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -22,7 +20,7 @@ import (
 
 const faultProvisioner = "faults.etalon.dev/shelf"
 
-func TestFaultsOfVolumes(t *testing.T) {
+func volumeFaults() []fault.Scenario {
 	s := &shelf{has: map[string]bool{}}
 	start := func(ctx context.Context, config *rest.Config) error {
 		return controllers.Run(ctx, controllers.Options{
@@ -31,18 +29,18 @@ func TestFaultsOfVolumes(t *testing.T) {
 		})
 	}
 	volumes := []string{"persistentvolumes"}
-	fault.AtEachWrite(t,
-		fault.Scenario{
+	return []fault.Scenario{
+		{
 			Name: "volume-bound", Start: start, Cluster: volumes, Outcome: volumeOutcome,
 			Steps: []fault.Step{
 				{Name: "create volumes", Do: createVolumes},
 				{Name: "claim", Do: createClaim(""), Until: claimBound},
-				{Name: "release", Do: deleteClaim, Until: phasesAre(corev1.VolumeAvailable, corev1.VolumeReleased)},
+				{Name: "release", Do: deleteClaim, Until: claimReleased(corev1.VolumeAvailable, corev1.VolumeReleased)},
 				{Name: "claim again", Do: createClaim(""), Until: claimBound},
 				{Name: "delete what was released", Do: deleteReleased, Until: phasesAre(corev1.VolumeBound)},
 			},
 		},
-		fault.Scenario{
+		{
 			Name: "volume-made", Start: start, Cluster: volumes,
 			Outcome: func(ctx context.Context, r *fault.Round) (string, error) {
 				if left := s.of(r.Namespace); len(left) != 0 {
@@ -52,10 +50,10 @@ func TestFaultsOfVolumes(t *testing.T) {
 			},
 			Steps: []fault.Step{
 				{Name: "claim", Do: createClaim("faults"), Until: claimBound},
-				{Name: "release", Do: deleteClaim, Until: phasesAre()},
+				{Name: "release", Do: deleteClaim, Until: claimReleased()},
 			},
 		},
-	)
+	}
 }
 
 // shelf is a provisioner that remembers what it has made and not yet deleted.
@@ -148,23 +146,19 @@ func claimBound(ctx context.Context, r *fault.Round) error {
 	return err
 }
 
-// deleteClaim has the claim go, and its name be free when it returns.
 func deleteClaim(ctx context.Context, r *fault.Round) error {
-	claims := r.Client.CoreV1().PersistentVolumeClaims(r.Namespace)
-	watch, err := claims.Watch(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	defer watch.Stop()
-	if err := claims.Delete(ctx, "web", metav1.DeleteOptions{}); err != nil {
-		return err
-	}
-	for range watch.ResultChan() {
-		if _, err := claims.Get(ctx, "web", metav1.GetOptions{}); apierrors.IsNotFound(err) {
-			return nil
+	return r.Client.CoreV1().PersistentVolumeClaims(r.Namespace).Delete(ctx, "web", metav1.DeleteOptions{})
+}
+
+// claimReleased waits until the claim is gone, so that its name is free, and the round's
+// volumes are in these phases.
+func claimReleased(want ...corev1.PersistentVolumePhase) func(ctx context.Context, r *fault.Round) error {
+	return func(ctx context.Context, r *fault.Round) error {
+		if _, err := r.Client.CoreV1().PersistentVolumeClaims(r.Namespace).Get(ctx, "web", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the claim is still there: %v", err)
 		}
+		return phasesAre(want...)(ctx, r)
 	}
-	return errors.New("the watch of the claim has ended")
 }
 
 func roundVolumes(ctx context.Context, r *fault.Round) ([]corev1.PersistentVolume, error) {

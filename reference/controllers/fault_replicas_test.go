@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,8 +15,8 @@ import (
 
 // The two kinds of sets go through the same: they adopt two orphans, grow, let a
 // pod go that is no longer theirs, replace it, and shrink.
-func TestFaultsOfSets(t *testing.T) {
-	fault.AtEachWrite(t,
+func setFaults() []fault.Scenario {
+	return []fault.Scenario{
 		setScenario("replicaset", "replicaset-controller", func(ctx context.Context, r *fault.Round, replicas int32) error {
 			d := deployment(r.Namespace, "web", replicas)
 			rs := &appsv1.ReplicaSet{ObjectMeta: d.ObjectMeta, Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Selector: d.Spec.Selector, Template: d.Spec.Template}}
@@ -42,7 +41,8 @@ func TestFaultsOfSets(t *testing.T) {
 				return "", 0, 0, err
 			}
 			return fault.Text(rc.Status), rc.Status.Replicas, rc.Status.AvailableReplicas, nil
-		}))
+		}),
+	}
 }
 
 // setScenario is told how to create a set, and how to patch one; that returns its

@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,10 +12,10 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/fault"
 )
 
-func TestFaultsOfAStatefulSet(t *testing.T) {
+func statefulSetFaults() []fault.Scenario {
 	start := runs("statefulset-controller")
-	fault.AtEachWrite(t,
-		fault.Scenario{
+	return []fault.Scenario{
+		{
 			Name: "statefulset-ordered", Start: start, Outcome: statefulSetOutcome, Throughout: inTurn,
 			Steps: []fault.Step{
 				{Name: "create", Do: createStatefulSet(2), Until: setIs(2)},
@@ -25,7 +24,7 @@ func TestFaultsOfAStatefulSet(t *testing.T) {
 				{Name: "scale", Do: patchSet(`{"spec":{"replicas":1}}`), Until: setIs(1)},
 			},
 		},
-		fault.Scenario{
+		{
 			Name: "statefulset-parallel", Start: start, Outcome: statefulSetOutcome,
 			Steps: []fault.Step{
 				{Name: "create", Do: createStatefulSet(3, func(s *appsv1.StatefulSet) {
@@ -39,7 +38,7 @@ func TestFaultsOfAStatefulSet(t *testing.T) {
 				{Name: "update and scale", Do: patchSet(`{"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"c","image":"etalon.dev/tool:v2"}]}}}}`), Until: setIs(2)},
 			},
 		},
-	)
+	}
 }
 
 func createStatefulSet(replicas int32, changes ...func(*appsv1.StatefulSet)) func(ctx context.Context, r *fault.Round) error {

@@ -3,6 +3,8 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,14 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers"
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest/fault"
 )
+
+// All scenarios share one API server, and play side by side.
+func TestFaults(t *testing.T) {
+	fault.AtEachWrite(t, slices.Concat(
+		setFaults(), deploymentFaults(), statefulSetFaults(), daemonSetFaults(), jobFaults(), cronJobFaults(),
+		budgetFaults(), volumeFaults(),
+	)...)
+}
 
 // runs starts the controllers of these names.
 func runs(names ...string) func(ctx context.Context, config *rest.Config) error {

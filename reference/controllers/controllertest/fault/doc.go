@@ -11,8 +11,8 @@
 // scenario's Status says otherwise), and end when they are deleted. There is no
 // garbage collector, unless it is among the controllers.
 //
-// The tests are in reference/controllers, as fault_<kind>_test.go; runs(…) there
-// gives a Start for the names of some controllers.
+// The scenarios are in reference/controllers, as fault_<kind>_test.go, and TestFaults
+// there plays them all; runs(…) gives a Start for the names of some controllers.
 //
 //	func TestFaultsOfAReplicaSet(t *testing.T) {
 //		fault.AtEachWrite(t, fault.Scenario{
@@ -42,6 +42,11 @@
 //			},
 //		})
 //	}
+//
+// Nothing depends on how fast the machine is: a step is waited for as long as it
+// takes, and the undisturbed round goes on running, so that what its controllers
+// put off belongs to its outcome too. What stands in for the world outside, such as
+// an attacher of volumes or an API of metrics, acts in the steps or in Start.
 //
 // An Outcome compares what a user could tell: statuses, counts, conditions. [Text]
 // leaves out names that the API server gives, uids, versions and times; [Lines]

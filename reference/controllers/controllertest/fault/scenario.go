@@ -14,7 +14,8 @@ type Scenario struct {
 	// Start runs the controllers under test until ctx ends.
 	Start func(ctx context.Context, config *rest.Config) error
 	// Cluster are resources without namespaces that belong to a round, too: its
-	// controllers see only those objects that have the round's Label.
+	// controllers see only those objects that have the round's Label. Those that they
+	// create, and the round's namespace, have it.
 	Cluster []string
 	// Steps are done one after the other.
 	Steps []Step
@@ -43,13 +44,13 @@ type Step struct {
 
 // Round is one run of a scenario, in a namespace of its own.
 type Round struct {
-	// Client is that of the user who takes the steps.
+	// Client and Config are those of the user who takes the steps.
 	Client    kubernetes.Interface
+	Config    *rest.Config
 	Namespace string
 
 	scenario Scenario
-	config   *rest.Config // of the controllers
-	cluster  map[string]bool
+	place    *place
 	kill     kill
 }
 
