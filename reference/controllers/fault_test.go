@@ -20,7 +20,7 @@ import (
 func TestFaults(t *testing.T) {
 	fault.AtEachWrite(t, slices.Concat(
 		setFaults(), deploymentFaults(), statefulSetFaults(), daemonSetFaults(), jobFaults(), cronJobFaults(),
-		budgetFaults(), volumeFaults(),
+		budgetFaults(), volumeFaults(), autoscalerFaults(), garbageFaults(), namespaceFaults(), nodeFaults(), attachFaults(), podClaimFaults(),
 	)...)
 }
 
