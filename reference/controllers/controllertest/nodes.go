@@ -2,10 +2,13 @@ package controllertest
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -40,35 +43,62 @@ func (n Nodes) Run(ctx context.Context) {
 		}
 		for event := range pods.ResultChan() {
 			if pod, ok := event.Object.(*corev1.Pod); ok && event.Type != watch.Deleted {
-				n.run(ctx, pod)
+				n.look(ctx, pod)
 			}
 		}
 	}
 }
 
-// run takes the pod one stage further. Whoever has changed or deleted it in
-// between has made another event, so errors need no care.
-func (n Nodes) run(ctx context.Context, pod *corev1.Pod) {
+// look takes the pod one stage further. That the API server refuses means that
+// somebody has changed or deleted it in between, which has made another event; if
+// it is only too busy, there is none, and it is asked again.
+func (n Nodes) look(ctx context.Context, pod *corev1.Pod) {
+	for {
+		err := n.run(ctx, pod.DeepCopy())
+		if err == nil || refused(err) {
+			return
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// refused says that the error is the server's last word.
+func refused(err error) bool {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return false
+	}
+	code := answer.Status().Code
+	return code >= 400 && code < 500 && code != http.StatusTooManyRequests
+}
+
+func (n Nodes) run(ctx context.Context, pod *corev1.Pod) error {
 	api := n.Client.CoreV1().Pods(pod.Namespace)
 	switch {
 	case pod.DeletionTimestamp != nil:
 		if ptr.Deref(pod.DeletionGracePeriodSeconds, 0) > 0 {
-			_ = api.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
+			return api.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
 		}
+		return nil
 	case n.Node != "" && pod.Spec.NodeName == "":
-		_ = api.Bind(ctx, &corev1.Binding{
+		return api.Bind(ctx, &corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: n.choose(pod)},
 		}, metav1.CreateOptions{})
-	default:
-		before := pod.Status.DeepCopy()
-		status := n.Status
-		if status == nil {
-			status = RunningAndReady
-		}
-		if status(pod); !equality.Semantic.DeepEqual(before, &pod.Status) {
-			_, _ = api.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-		}
 	}
+	before := pod.Status.DeepCopy()
+	status := n.Status
+	if status == nil {
+		status = RunningAndReady
+	}
+	if status(pod); equality.Semantic.DeepEqual(before, &pod.Status) {
+		return nil
+	}
+	_, err := api.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	return err
 }
 
 // RunningAndReady makes a pending pod so.
