@@ -23,7 +23,7 @@ const (
 	atOnce = 8
 	// some is about how many of the writes are tried unless all are asked for, and
 	// few with -short.
-	some = 12
+	some = 8
 	few  = 3
 	// allWrites is the variable of the environment that asks for all, if it is 1.
 	allWrites = "ETALON_FAULTS_ALL"
