@@ -223,8 +223,8 @@ func (n *nodes) next(pod *corev1.Pod) next {
 		return next{"stop", min(f.Stop, 30*time.Second), func() { n.end(pod) }}
 	case ended:
 		return next{}
-	case pod.Spec.NodeName == "" && len(pod.Spec.SchedulingGates) > 0:
-		return next{}
+	case pod.Spec.NodeName == "" && (len(pod.Spec.SchedulingGates) > 0 || n.choose(pod) == ""):
+		return next{} // until that changes
 	case pod.Spec.NodeName == "":
 		return next{"schedule", f.Schedule, func() { n.bind(pod) }}
 	case pod.Status.Phase != corev1.PodRunning:

@@ -26,3 +26,16 @@ func TestAPodHeldByAFinalizerIsLeftAlone(t *testing.T) {
 		t.Errorf("a pod that nobody holds any more goes on to %q, want stop", got)
 	}
 }
+
+// Nor has a pod for which there is no node: it waits until one is back.
+func TestAPodWithoutANodeWaits(t *testing.T) {
+	n := &nodes{w: &World{}, all: []string{"node-0"}, lost: map[string]bool{"node-0": true}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "homeless"}}
+	if got := n.next(pod).stage; got != "" {
+		t.Errorf("with all nodes lost it goes on to %q", got)
+	}
+	n.lost["node-0"] = false
+	if got := n.next(pod).stage; got != "schedule" {
+		t.Errorf("with a node it goes on to %q, want schedule", got)
+	}
+}
