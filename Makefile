@@ -73,10 +73,11 @@ CONFORMANCE_FLAGS ?=
 conformance: deps build
 	$(BIN)/etalon conformance --report report $(CONFORMANCE_FLAGS)
 
-# Unit and integration tests. Those that need the helpers or root skip with a reason without them.
+# Unit and integration tests. Those that need the helpers or root skip with a reason without them. The time a package may take
+# is for machines that are busy with other things.
 TEST_FLAGS ?=
 test: deps build
-	CGO_ENABLED=0 $(GO) test $(TEST_FLAGS) ./...
+	CGO_ENABLED=0 $(GO) test -timeout 30m $(TEST_FLAGS) ./...
 
 # The race detector on what runs concurrently.
 race:

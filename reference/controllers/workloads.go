@@ -76,5 +76,4 @@ var workloadsRules = []rbacv1.PolicyRule{
 	allow("batch", "jobs/finalizers", "update"),
 	allow("policy", "poddisruptionbudgets/status", "update"),
 	allow("", "pods/status", "update"),
-	allow("*", "*/scale", "get"),
 }
