@@ -16,6 +16,7 @@ type outcome struct {
 	stripped  map[types.UID]bool // and those that had lost their finalizer before
 	goneReady int                // and of them the ready ones
 	created   int
+	barred    bool // no pod can be made any more
 }
 
 // account is what is written after the pods have been dealt with.
@@ -126,7 +127,8 @@ func mayStrip(v *view, end *batchv1.JobCondition, pod *corev1.Pod, out outcome) 
 		// have come to an end of its own. One that could not be deleted goes on, and may still come to count.
 		return ended || pod.DeletionTimestamp != nil
 	}
-	return ended && v.latest[indexOf(pod)] != pod
+	// The last one of an index waits for the next, which takes over how often the index has failed.
+	return ended && (out.barred || v.latest[indexOf(pod)] != pod)
 }
 
 // stops reports whether pods are stopped because the Job ends: unless it has come to its natural end.

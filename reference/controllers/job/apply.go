@@ -56,8 +56,8 @@ func (c *Controller) carryOut(ctx context.Context, v *view, d decision, notes *n
 		}
 		return c.patch(ctx, key, d.protect[i].Name, patch)
 	})
-	created, createErr := c.create(ctx, v.job, d.create, notes)
-	out.created = created
+	created, barred, createErr := c.create(ctx, v.job, d.create, notes)
+	out.created, out.barred = created, barred
 	return out, errors.Join(dropErr, errors.Join(errs...), errors.Join(protectErrs...), createErr)
 }
 
@@ -70,11 +70,13 @@ func tracked(pods []*corev1.Pod) (list []*corev1.Pod) {
 	return list
 }
 
-// create makes the pods, few at first and more once that has gone well.
-func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creation, notes *notes) (int, error) {
+// create makes the pods, few at first and more once that has gone well. It is barred from that when the namespace
+// goes away: no pod can ever be made there again.
+func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creation, notes *notes) (made int, barred bool, err error) {
 	key := controller.Key(job)
 	var next, created atomic.Int64
-	_, err := controller.SlowStart(ctx, len(list), func(ctx context.Context) error {
+	var terminating atomic.Bool
+	_, err = controller.SlowStart(ctx, len(list), func(ctx context.Context) error {
 		wanted := list[next.Add(1)-1]
 		pod := newPod(job, wanted)
 		try := notes.next(pod.GenerateName, wanted.index)
@@ -88,7 +90,8 @@ func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creati
 		if err != nil {
 			notes.failed(wanted.index, try, isRefused(err), c.now())
 			if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-				return nil // no pod can ever be made there again
+				terminating.Store(true)
+				return nil
 			}
 			return err
 		}
@@ -96,7 +99,7 @@ func (c *Controller) create(ctx context.Context, job *batchv1.Job, list []creati
 		created.Add(1)
 		return nil
 	})
-	return int(created.Load()), err
+	return int(created.Load()), terminating.Load(), err
 }
 
 // stripAll takes the finalizer off the pods and returns those that are known to be without it. What is gone

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -238,4 +239,25 @@ func TestOpenCreations(t *testing.T) {
 	if a := reckon(v, d, outcome{}); len(a.status.Conditions) != 1 || a.final != nil {
 		t.Errorf("failed: %+v", a.status.Conditions)
 	}
+}
+
+// When the namespace goes away, a pod whose index is not finished does not wait for the next one.
+func TestAnIndexIsLetGoWithItsNamespace(t *testing.T) {
+	s := counting(newJob(1, 1, perIndex(3)), func(*corev1.Pod) sim.Fate { return sim.Fate{Finish: 5 * time.Second, Phase: corev1.PodFailed} })
+	s.Objects = append(s.Objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"},
+		Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}}})
+	sim.Run(t, s, func(w *sim.World) error {
+		w.Sleep(8 * time.Second)
+		sim.Delete[*corev1.Namespace](w, "default")
+		for _, pod := range sim.List[*corev1.Pod](w) {
+			sim.Delete[*corev1.Pod](w, pod.Name)
+		}
+		if err := w.Settle(); err != nil {
+			return err
+		}
+		if pods := sim.List[*corev1.Pod](w); len(pods) > 0 {
+			return fmt.Errorf("pod %s is left, its finalizers %v", pods[0].Name, pods[0].Finalizers)
+		}
+		return nil
+	})
 }
