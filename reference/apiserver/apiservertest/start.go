@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	readyTimeout = 2 * time.Minute
+	readyTimeout = 5 * time.Minute
 	readyPoll    = 20 * time.Millisecond
 
 	frontProxyName = "front-proxy-client"

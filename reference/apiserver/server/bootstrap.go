@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/admission/priority"
 	"github.com/etalon-dev/etalon/reference/auth/rbac/bootstrap"
@@ -43,22 +44,29 @@ func (b *builtInServer) bootstrapHooks() map[string]genericapiserver.PostStartHo
 }
 
 const (
-	insistEvery   = 50 * time.Millisecond
-	insistTimeout = time.Minute
+	insistEvery = 50 * time.Millisecond
+	// complainEvery is how often to tell what keeps the server from being ready.
+	complainEvery = time.Minute
 	// informersEvery is how often to look whether an informer has caught up.
 	informersEvery = 2 * time.Millisecond
 )
 
 // insist tries ensure until it succeeds: the stores behind the API may still be starting, and
-// another API server may be writing the same objects.
+// another API server may be writing the same objects. The error of a start hook would end the process,
+// so neither a slow machine nor the server's own end is one: whoever starts a server decides how long
+// to wait for /readyz, which names the hook.
 func insist(ctx context.Context, client kubernetes.Interface, ensure func(context.Context, kubernetes.Interface) error) error {
-	var last error
-	err := wait.PollUntilContextTimeout(ctx, insistEvery, insistTimeout, true, func(ctx context.Context) (bool, error) {
-		last = ensure(ctx, client)
-		return last == nil, nil
+	complain := time.Now().Add(complainEvery)
+	err := wait.PollUntilContextCancel(ctx, insistEvery, true, func(ctx context.Context) (bool, error) {
+		err := ensure(ctx, client)
+		if err != nil && time.Now().After(complain) {
+			klog.FromContext(ctx).Error(err, "Cannot create what every cluster has, will try again")
+			complain = time.Now().Add(complainEvery)
+		}
+		return err == nil, nil
 	})
-	if err != nil && last != nil {
-		return last
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }
@@ -70,7 +78,7 @@ func (b *builtInServer) ensurePolicy(ctx context.Context, client kubernetes.Inte
 	if err := policy.Ensure(ctx, client); err != nil || b.authz.rbac == nil {
 		return err
 	}
-	return wait.PollUntilContextTimeout(ctx, informersEvery, insistTimeout, true, func(context.Context) (bool, error) {
+	return wait.PollUntilContextCancel(ctx, informersEvery, true, func(context.Context) (bool, error) {
 		return b.knows(policy), nil
 	})
 }
