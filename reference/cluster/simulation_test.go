@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -110,12 +111,14 @@ func waitForSimulatedWeb(t *testing.T, client kubernetes.Interface, replicas int
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ready := 0
+	var pods []string
 	for ctx.Err() == nil {
 		list, err := client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "app=web"})
 		if err == nil {
-			ready = 0
+			ready := 0
+			pods = nil
 			for _, p := range list.Items {
+				pods = append(pods, fmt.Sprintf("%s on %q, %s, generation %d, deleted %v, %+v", p.Name, p.Spec.NodeName, p.ResourceVersion, p.Generation, p.DeletionTimestamp, p.Status))
 				for _, condition := range p.Status.Conditions {
 					if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue && p.DeletionTimestamp == nil {
 						ready++
@@ -128,6 +131,6 @@ func waitForSimulatedWeb(t *testing.T, client kubernetes.Interface, replicas int
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("%d pods are ready, wanted %d", ready, replicas)
+	t.Fatalf("wanted %d pods, all ready, and no others; last seen:\n%s", replicas, strings.Join(pods, "\n"))
 	return nil
 }

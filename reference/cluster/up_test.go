@@ -55,6 +55,9 @@ func bringUp(t *testing.T, o Options) (*Cluster, *kubernetes.Clientset) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			tellLogs(t, c)
+		}
 		if err := Down(context.Background(), o.Name); err != nil && !errors.Is(err, ErrNoCluster) {
 			t.Error(err)
 		}
@@ -64,6 +67,23 @@ func bringUp(t *testing.T, o Options) (*Cluster, *kubernetes.Clientset) {
 		t.Fatal(err)
 	}
 	return c, client
+}
+
+// tellLogs prints how the log of each component ends.
+func tellLogs(t *testing.T, c *Cluster) {
+	files, err := filepath.Glob(c.path("logs", "*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		t.Logf("the end of %s:\n%s", filepath.Base(file), strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	}
 }
 
 // web creates a Deployment that answers under the label app=web.

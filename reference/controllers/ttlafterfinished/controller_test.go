@@ -74,6 +74,7 @@ func run(t *testing.T, client *fake.Clientset) func() {
 		defer close(done)
 		c.Run(ctx, 2)
 	}()
+	time.Sleep(200 * time.Millisecond) // it looks every 100 ms whether its cache is filled
 	synctest.Wait()
 	return func() {
 		cancel()
