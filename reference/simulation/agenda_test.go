@@ -76,10 +76,10 @@ func TestAgendaDoesAJobOnceAtATime(t *testing.T) {
 			a.plan(n, time.Now())
 		}
 		time.Sleep(time.Minute)
+		cancel()
+		group.Wait()
 		if times != 2 || len(a.jobs) != 0 {
 			t.Errorf("done %d times, %d waiting; wanted 2 and none", times, len(a.jobs))
 		}
-		cancel()
-		group.Wait()
 	})
 }
