@@ -1,0 +1,4 @@
+package controllers
+
+// ErrLost is what Run returns when it was no longer the leader.
+var ErrLost = errLost
