@@ -133,7 +133,9 @@ var _ = Describe("failures", func() {
 		}}}
 		f.Create(ctx, work)
 		disrupted := pods.MustReach(ctx, "the pod is made", active(1))[0]
-		patch := `{"status":{"conditions":[{"type":"DisruptionTarget","status":"True","reason":"Told"}]}}`
+		// Without a time it would be taken for one that nobody has acted upon for long, and be taken back.
+		patch := fmt.Sprintf(`{"status":{"conditions":[{"type":"DisruptionTarget","status":"True","reason":"Told","lastTransitionTime":%q}]}}`,
+			disrupted.CreationTimestamp.UTC().Format(time.RFC3339))
 		if err := f.TryPatch(ctx, disrupted.DeepCopy(), types.StrategicMergePatchType, patch, "status"); err != nil {
 			Fail(fmt.Sprintf("could not say that the pod is disrupted: %v", err))
 		}
