@@ -36,6 +36,7 @@ type write struct {
 	uid     types.UID
 	version string // resource version the write gave the object
 	deleted bool
+	gone    bool // there is no such object any more
 	at      time.Time
 }
 
@@ -48,7 +49,15 @@ func NewWrites(store cache.Store) *Writes {
 // Wrote notes that obj was created or updated on behalf of key. The object must
 // be the one that the API server returned.
 func (w *Writes) Wrote(key types.NamespacedName, obj metav1.Object) {
-	w.remember(key, write{object: Key(obj), uid: obj.GetUID(), version: obj.GetResourceVersion()})
+	w.remember(key, write{object: Key(obj), uid: obj.GetUID(), version: obj.GetResourceVersion(), gone: wasLast(obj)})
+}
+
+// wasLast reports whether the update deleted the object, as one does that takes
+// the last finalizer off an object that is being deleted. The API server answers
+// it with the object as it was sent, and so with a version that the cache has.
+func wasLast(obj metav1.Object) bool {
+	grace := obj.GetDeletionGracePeriodSeconds()
+	return obj.GetDeletionTimestamp() != nil && len(obj.GetFinalizers()) == 0 && (grace == nil || *grace == 0)
 }
 
 // Deleted notes that the deletion of obj was accepted on behalf of key.
@@ -86,6 +95,9 @@ func (w *Writes) Seen(key types.NamespacedName) bool {
 // shows reports whether the cache is at least as new as the write.
 func (w *Writes) shows(deed write) bool {
 	cached := w.cached(deed)
+	if deed.gone {
+		return cached == nil
+	}
 	if deed.deleted {
 		return cached == nil || cached.GetDeletionTimestamp() != nil
 	}

@@ -33,6 +33,7 @@ func TestWritesAreSeenOnceTheCacheShowsThem(t *testing.T) {
 		"update":                {pod("a", "7"), func(w *Writes) { w.Wrote(owner, pod("a", "9")) }, pod("a", "9")},
 		"deletion":              {pod("a", "7"), func(w *Writes) { w.Deleted(owner, pod("a", "7")) }, nil},
 		"graceful deletion":     {pod("a", "7"), func(w *Writes) { w.Deleted(owner, pod("a", "7")) }, terminating(pod("a", "8"))},
+		"last finalizer":        {terminating(pod("a", "8")), func(w *Writes) { w.Wrote(owner, terminating(pod("a", "8"))) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := cache.NewStore(cache.MetaNamespaceKeyFunc)
