@@ -52,6 +52,7 @@ func upCommand() *cobra.Command {
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", nil, "use this etcd cluster in place of the embedded one")
 	flags.BoolVar(&fsync, "fsync", true, "have etcd wait for the disk before it acknowledges a write")
 	flags.StringVar(&o.AuditPolicyFile, "audit-policy-file", "", "have the API server keep an audit log by this policy, in logs/audit.log")
+	flags.StringVar(&o.KubeletConfigFile, "kubelet-config", "", "a KubeletConfiguration for every node")
 	flags.StringArrayVar(&o.ControllersArgs, "controllers-arg", nil, "an argument for the controllers, such as --node-monitor-grace-period=10s; may be repeated")
 	flags.IntVar(&o.Port, "port", 0, "port of the API server (default 6443, or the next free one)")
 	flags.StringSliceVar(&o.Without, "without", nil, "parts to leave out: "+strings.Join(Parts, ", "))

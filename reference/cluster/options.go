@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/config"
 	"github.com/etalon-dev/etalon/reference/network"
 	"github.com/etalon-dev/etalon/reference/simulation"
 )
@@ -56,6 +57,8 @@ type Options struct {
 	AuditPolicyFile string
 	// ControllersArgs are given to `etalon controllers` besides its own, such as "--node-monitor-grace-period=10s".
 	ControllersArgs []string
+	// KubeletConfigFile is a KubeletConfiguration for every node. Optional.
+	KubeletConfigFile string
 	// Port of the API server, on 127.0.0.1 and on the cluster's network. 0 means 6443, or the next free one.
 	Port int
 	// Without names Parts that are not started.
@@ -108,6 +111,14 @@ func (o Options) complete() (Options, error) {
 		}
 		if _, err := os.Stat(o.AuditPolicyFile); err != nil {
 			return o, fmt.Errorf("audit policy: %w", err)
+		}
+	}
+	if o.KubeletConfigFile != "" {
+		if o.KubeletConfigFile, err = filepath.Abs(o.KubeletConfigFile); err != nil {
+			return o, err
+		}
+		if _, err := config.Load(o.KubeletConfigFile); err != nil {
+			return o, fmt.Errorf("kubelet configuration: %w", err)
 		}
 	}
 	if o.DataDir, err = dataDir(o.Name, o.DataDir); err != nil {

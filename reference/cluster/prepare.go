@@ -104,7 +104,22 @@ func (u *up) prepare(ctx context.Context, o Options) error {
 	if err := c.makeCredentials(); err != nil {
 		return err
 	}
+	if err := c.keepKubeletConfig(o.KubeletConfigFile); err != nil {
+		return err
+	}
 	return c.storeImages()
+}
+
+// keepKubeletConfig copies the nodes' KubeletConfiguration, so that nodes of a later `up` are like the first.
+func (c *Cluster) keepKubeletConfig(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("kubelet configuration: %w", err)
+	}
+	return os.WriteFile(c.path(kubeletConfig), text, 0o600)
 }
 
 // dying is how long the processes of a control plane that was killed may hold on to its ports.

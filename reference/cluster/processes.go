@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -86,18 +87,25 @@ func (c *Cluster) findControlPlane() (*process.Handle, error) {
 	return process.Find(c.path(controlPlaneFile), c.ID)
 }
 
+// kubeletConfig is the nodes' KubeletConfiguration, in the data directory and in each node's.
+const kubeletConfig = "kubelet.yaml"
+
 // nodeProcesses lists the processes of a node; their paths are those inside it.
 func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 	file := func(name string) string { return filepath.Join(n.Dir, name) }
 	log := func(name string) string { return filepath.Join(n.Dir, "logs", name+".log") }
 	list := []spec.Process{c.etalon("containerd", log("containerd"), "--config", file("containerd.toml"))}
 	if c.has("kubelet") {
-		list = append(list, c.etalon("kubelet", log("kubelet"),
+		agent := c.etalon("kubelet", log("kubelet"),
 			"--kubeconfig", file("kubeconfig"), "--node-name", n.Name(), "--node-ip", n.Plan.Node(n.Number).Addr().String(),
 			"--pod-cidr", n.Plan.NodePods(n.Number).String(), "--root-dir", "/var/lib/kubelet", "--pod-logs-dir", "/var/log/pods",
 			"--container-runtime-endpoint", "unix://"+containerd.Socket,
 			"--cluster-dns", network.DNSService.String(), "--cluster-domain", "cluster.local",
-			"--tls-cert-file", file("kubelet.crt"), "--tls-private-key-file", file("kubelet.key"), "--client-ca-file", file("ca.crt")))
+			"--tls-cert-file", file("kubelet.crt"), "--tls-private-key-file", file("kubelet.key"), "--client-ca-file", file("ca.crt"))
+		if _, err := os.Stat(file(kubeletConfig)); err == nil {
+			agent.Args = append(agent.Args, "--config", file(kubeletConfig))
+		}
+		list = append(list, agent)
 	}
 	if c.has("proxy") {
 		list = append(list, c.etalon("proxy", log("proxy"), "--kubeconfig", file("proxy.kubeconfig"), "--node-name", n.Name(),
@@ -124,11 +132,17 @@ func (c *Cluster) launch(ctx context.Context, n node.Node) error {
 	if err != nil {
 		return err
 	}
-	for file, content := range map[string][]byte{
+	files := map[string][]byte{
 		filepath.Join(n.Dir, "containerd.toml"):                 configuration,
 		filepath.Join(cfg.CNIDir(), "10-etalon.conflist"):       append(pods, '\n'),
 		filepath.Join(cfg.CertsDir(), "_default", "hosts.toml"): containerd.Hosts("https://"+c.registryAddress(), filepath.Join(n.Dir, "ca.crt")),
-	} {
+	}
+	if text, err := os.ReadFile(c.path(kubeletConfig)); err == nil {
+		files[filepath.Join(n.Dir, kubeletConfig)] = text
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for file, content := range files {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}

@@ -8,15 +8,18 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/config"
 )
 
 // Command is `etalon kubelet`.
 func Command() *cobra.Command {
 	o := Options{Version: Version}
-	var kubeconfig string
+	var kubeconfig, configFile string
 	var verbosity int
 	c := &cobra.Command{
 		Use:   "kubelet",
@@ -26,13 +29,16 @@ func Command() *cobra.Command {
 			if err := setVerbosity(verbosity); err != nil {
 				return err
 			}
-			config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+			server, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 			if err != nil {
 				return fmt.Errorf("kubeconfig: %w", err)
 			}
-			config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
-			config.QPS, config.Burst = 200, 400
-			o.Config = config
+			server.ContentType, server.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+			server.QPS, server.Burst = 200, 400
+			o.Config = server
+			if err := o.configure(cmd.Flags(), configFile); err != nil {
+				return err
+			}
 			if err := o.complete(); err != nil {
 				return err
 			}
@@ -41,14 +47,15 @@ func Command() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&kubeconfig, "kubeconfig", "", "how to reach the API server (required)")
+	f.StringVar(&configFile, "config", "", "a KubeletConfiguration (kubelet.config.k8s.io/v1beta1); flags that are given go before it")
 	f.StringVar(&o.NodeName, "node-name", "", "name of this node (default: the machine's host name)")
 	f.StringVar(&o.NodeIP, "node-ip", "", "address of this node (required)")
 	f.StringVar(&o.PodCIDR, "pod-cidr", "", "address range of this node's pods")
 	f.StringVar(&o.RootDir, "root-dir", "/var/lib/kubelet", "directory for volumes and other files of pods")
 	f.StringVar(&o.PodLogsDir, "pod-logs-dir", "/var/log/pods", "directory for the containers' logs")
 	f.StringVar(&o.RuntimeEndpoint, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's socket")
-	f.StringSliceVar(&o.ClusterDNS, "cluster-dns", nil, "address of the cluster's DNS")
-	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "the cluster's DNS domain")
+	f.StringSlice("cluster-dns", nil, "address of the cluster's DNS")
+	f.String("cluster-domain", "cluster.local", "the cluster's DNS domain")
 	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
 	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key of that certificate (required)")
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "CA of the clients of the agent's server (required)")
@@ -66,6 +73,25 @@ func setVerbosity(v int) error {
 	return flags.Set("v", fmt.Sprint(v))
 }
 
+// configure reads the configuration file, if there is one. Flags that were given go before it.
+func (o *Options) configure(flags *pflag.FlagSet, file string) (err error) {
+	o.Kubelet = config.Default()
+	if file != "" {
+		if o.Kubelet, err = config.Load(file); err != nil {
+			return fmt.Errorf("--config: %w", err)
+		}
+	}
+	if flags.Changed("cluster-dns") {
+		if o.Kubelet.ClusterDNS, err = flags.GetStringSlice("cluster-dns"); err != nil {
+			return err
+		}
+	}
+	if flags.Changed("cluster-domain") {
+		o.Kubelet.ClusterDomain, err = flags.GetString("cluster-domain")
+	}
+	return err
+}
+
 // complete fills in defaults and checks what cannot be guessed.
 func (o *Options) complete() error {
 	if o.NodeName == "" {
@@ -78,7 +104,7 @@ func (o *Options) complete() error {
 	if net.ParseIP(o.NodeIP) == nil {
 		return fmt.Errorf("--node-ip: %q is not an IP address", o.NodeIP)
 	}
-	for _, ip := range o.ClusterDNS {
+	for _, ip := range o.Kubelet.ClusterDNS {
 		if net.ParseIP(ip) == nil {
 			return fmt.Errorf("--cluster-dns: %q is not an IP address", ip)
 		}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
@@ -40,8 +41,8 @@ type Options struct {
 	PodLogsDir string
 	// RuntimeEndpoint is the runtime's socket, unix:///….
 	RuntimeEndpoint string
-	ClusterDNS      []string
-	ClusterDomain   string
+	// Kubelet is what the configuration file says, with defaults.
+	Kubelet *kubeletv1beta1.KubeletConfiguration
 	// TLSCertFile and TLSPrivateKeyFile are the agent's own server's; clients show a
 	// certificate of ClientCAFile.
 	TLSCertFile, TLSPrivateKeyFile, ClientCAFile string
@@ -71,7 +72,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	machine, err := node.Inspect(o.RootDir)
+	machine, err := node.Inspect(o.RootDir, o.Kubelet)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func Run(ctx context.Context, o Options) error {
 	manager := pods.New(ctx, pods.Config{
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses,
 		Spec: spec.Node{
-			DNS:         spec.DNS{Servers: o.ClusterDNS, Domain: o.ClusterDomain, Host: hostDNS()},
+			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,
 			Memory:      machine.Memory,
 			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),

@@ -12,12 +12,10 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"golang.org/x/sys/unix"
 )
-
-// maxPods is how many pods a node takes.
-const maxPods = 110
 
 // Machine is what the node is made of; it does not change while the agent runs.
 type Machine struct {
@@ -28,7 +26,7 @@ type Machine struct {
 }
 
 // Inspect reads what the machine has. root is the directory whose file system pods write to.
-func Inspect(root string) (Machine, error) {
+func Inspect(root string, c *kubeletv1beta1.KubeletConfiguration) (Machine, error) {
 	var m Machine
 	memory, err := memTotal()
 	if err != nil {
@@ -38,7 +36,7 @@ func Inspect(root string) (Machine, error) {
 	m.Capacity = v1.ResourceList{
 		v1.ResourceCPU:    *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI),
 		v1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI),
-		v1.ResourcePods:   *resource.NewQuantity(maxPods, resource.DecimalSI),
+		v1.ResourcePods:   *resource.NewQuantity(int64(c.MaxPods), resource.DecimalSI),
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(root, &fs); err != nil {

@@ -1,0 +1,53 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+const head = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+
+func TestDefaultsAreFilledIn(t *testing.T) {
+	c, err := Parse([]byte(head + "maxPods: 30\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.MaxPods != 30 || c.ClusterDomain != "cluster.local" || c.Port != 10250 {
+		t.Errorf("got maxPods %d, clusterDomain %q, port %d", c.MaxPods, c.ClusterDomain, c.Port)
+	}
+}
+
+func TestWhatIsWrongIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"kind: KubeletConfiguration\n":             `apiVersion "", kind "KubeletConfiguration"`,
+		head + "maxpodz: 3\n":                      "maxpodz",
+		head + "maxPods: 3\nmaxPods: 4\n":          "maxPods",
+		head + "maxPods: -1\n":                     "maxPods: -1",
+		head + "clusterDNS: [dns]\n":               `clusterDNS: "dns" is not an IP address`,
+		head + "clusterDomain: a_b\n":              "clusterDomain",
+		head + "runOnce: true\n":                   "runOnce: this kubelet does not support it",
+		head + "cgroupDriver: systemd\nport: 17\n": "port: this kubelet does not support it",
+	} {
+		_, err := Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestTheUsualValueMayBeSpelledOut(t *testing.T) {
+	if _, err := Parse([]byte(head + "cgroupDriver: cgroupfs\nregisterNode: true\n")); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzParse: whatever a file says, it is read or refused.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(head + "maxPods: 3\nevictionHard: {memory.available: 1Mi}\n"))
+	f.Add([]byte("{"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if c, err := Parse(text); err == nil && c.MaxPods < 0 {
+			t.Errorf("maxPods %d was let through", c.MaxPods)
+		}
+	})
+}

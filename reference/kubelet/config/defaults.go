@@ -1,0 +1,42 @@
+package config
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+)
+
+// setDefaults fills in what was left out, with the documented defaults. For a field that this agent does not support it
+// is the value that describes what the agent does.
+func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
+	or(&c.PodLogsDir, "/var/log/pods")
+	or(&c.Port, 10250)
+	or(&c.ClusterDomain, "cluster.local")
+	or(&c.MaxPods, 110)
+	or(&c.CgroupDriver, "cgroupfs")
+	or(&c.ContentType, "application/vnd.kubernetes.protobuf")
+	or(&c.NodeStatusUpdateFrequency.Duration, 10*time.Second)
+	or(&c.NodeStatusReportFrequency.Duration, 5*time.Minute)
+	or(&c.NodeLeaseDurationSeconds, 40)
+	or(&c.SyncFrequency.Duration, time.Minute)
+	or(&c.StreamingConnectionIdleTimeout.Duration, 4*time.Hour)
+	or(&c.ConfigMapAndSecretChangeDetectionStrategy, kubeletv1beta1.WatchChangeDetectionStrategy)
+	orNew(&c.RegisterNode, true)
+	orNew(&c.CgroupsPerQOS, true)
+	orNew(&c.CPUCFSQuota, true)
+	orNew(&c.CPUCFSQuotaPeriod, metav1.Duration{Duration: 100 * time.Millisecond})
+}
+
+func or[T comparable](field *T, usual T) {
+	var none T
+	if *field == none {
+		*field = usual
+	}
+}
+
+func orNew[T any](field **T, usual T) {
+	if *field == nil {
+		*field = &usual
+	}
+}
