@@ -207,10 +207,14 @@ func TestTheServerKeepsItsPromises(t *testing.T) {
 		if err := pods.Delete(w.ctx, made.Name, metav1.DeleteOptions{}); err != nil {
 			return err
 		}
-		if got, ok := Get[*corev1.Pod](w, made.Name); !ok || got.DeletionTimestamp == nil {
+		got, ok := Get[*corev1.Pod](w, made.Name)
+		if !ok || got.DeletionTimestamp == nil {
 			return errors.New("the finalizer does not keep the pod")
 		}
-		_, err = pods.Patch(w.ctx, made.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		last, err := pods.Patch(w.ctx, made.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err == nil && last.ResourceVersion != got.ResourceVersion {
+			return fmt.Errorf("the update that ended the pod is answered with version %s, not with the one it had, %s", last.ResourceVersion, got.ResourceVersion)
+		}
 		if _, ok := Get[*corev1.Pod](w, made.Name); ok || err != nil {
 			return fmt.Errorf("without its finalizer the pod stays: %v", err)
 		}

@@ -222,7 +222,8 @@ func (s *store) update(actor, verb string, resource schema.GroupVersionResource,
 	}
 	if after.GetDeletionTimestamp() != nil && !held(after) && grace(after) == 0 {
 		s.commit(actor, verb, resource, before, nil)
-		after.SetResourceVersion(strconv.FormatInt(s.version, 10))
+		// As an API server answers: with the object that was sent, and the version that it had.
+		after.SetResourceVersion(before.GetResourceVersion())
 		raw, err := json.Marshal(after)
 		return &stored{after, raw}, err
 	}
