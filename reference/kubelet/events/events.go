@@ -33,6 +33,11 @@ func Container(pod *v1.Pod, name string) runtime.Object {
 			return reference(pod, fmt.Sprintf("spec.initContainers{%s}", name))
 		}
 	}
+	for _, c := range pod.Spec.EphemeralContainers {
+		if c.Name == name {
+			return reference(pod, fmt.Sprintf("spec.ephemeralContainers{%s}", name))
+		}
+	}
 	return reference(pod, fmt.Sprintf("spec.containers{%s}", name))
 }
 

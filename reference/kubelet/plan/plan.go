@@ -67,6 +67,8 @@ type Start struct {
 	Container *v1.Container
 	Attempt   uint32
 	Init      bool
+	// Target names the container whose processes an ephemeral container sees; empty for its own only.
+	Target string
 	// After is when the instance before this one finished, zero if there is none.
 	After time.Time
 }
@@ -86,6 +88,7 @@ func Decide(in Input) Plan {
 		return p
 	}
 	d := decision{Input: in, plan: &p, sandbox: in.State.Sandbox().ID}
+	d.ephemeralContainers()
 	if d.initContainers() {
 		for i := range in.Pod.Spec.Containers {
 			d.keep(&in.Pod.Spec.Containers[i], false, in.State.Latest(in.Pod.Spec.Containers[i].Name))

@@ -25,13 +25,16 @@ type fakeCRI struct {
 	sandboxes  []*criv1.PodSandboxStatus
 	containers []*criv1.ContainerStatus
 	parent     map[string]string
+	targets    map[string]string
 	// calls are the changes that were asked for.
 	calls []string
 	// stubborn containers end only by SIGKILL.
 	stubborn bool
 }
 
-func newFakeCRI() *fakeCRI { return &fakeCRI{parent: map[string]string{}} }
+func newFakeCRI() *fakeCRI {
+	return &fakeCRI{parent: map[string]string{}, targets: map[string]string{}}
+}
 
 func (f *fakeCRI) say(format string, args ...any) {
 	f.calls = append(f.calls, fmt.Sprintf(format, args...))
@@ -105,6 +108,7 @@ func (f *fakeCRI) CreateContainer(_ context.Context, sandbox string, c *criv1.Co
 	id := fmt.Sprint("C", f.next)
 	f.say("create %s %d", c.Metadata.Name, c.Metadata.Attempt)
 	f.parent[id] = sandbox
+	f.targets[c.Metadata.Name] = c.GetLinux().GetSecurityContext().GetNamespaceOptions().GetTargetId()
 	f.containers = append(f.containers, &criv1.ContainerStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, Annotations: c.Annotations,
 		State: criv1.ContainerState_CONTAINER_CREATED, CreatedAt: time.Now().UnixNano()})
 	return id, nil
@@ -167,6 +171,19 @@ func (f *fakeCRI) ContainerStatus(_ context.Context, id string, _ bool) (*criv1.
 // GetContainerEvents is not offered: the agent has to find out by itself.
 func (f *fakeCRI) GetContainerEvents(context.Context, chan *criv1.ContainerEventResponse, func(criv1.RuntimeService_GetContainerEventsClient)) error {
 	return grpcstatus.Error(codes.Unimplemented, "no events")
+}
+
+// target is the id of the container whose processes the named one sees.
+func (f *fakeCRI) target(name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.targets[name]
+}
+
+// id is the id of the named container that runs.
+func (f *fakeCRI) id(name string) (id string) {
+	f.change(name, func(c *criv1.ContainerStatus) { id = c.Id })
+	return id
 }
 
 // exit ends a container, by id or by name.

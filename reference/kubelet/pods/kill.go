@@ -107,5 +107,10 @@ func (t *tasks) spec(name string) *v1.Container {
 			}
 		}
 	}
+	for i := range t.pod.Spec.EphemeralContainers {
+		if e := &t.pod.Spec.EphemeralContainers[i]; e.Name == name {
+			return plan.Ephemeral(e)
+		}
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pods
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -106,13 +107,17 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		return failed("CreateContainerConfigError", err)
 	}
 	hosts := spec.Hosts(t.pod, t.ips(), t.m.Spec.DNS.Domain, string(node))
+	target, err := t.target(s)
+	if err != nil {
+		return failed("CreateContainerConfigError", err)
+	}
 	mounts, err := t.m.volumes.Binds(t.pod, c, s.Attempt, vars, hosts)
 	if err != nil {
 		return failed("CreateContainerConfigError", err)
 	}
 	config := t.m.Spec.Container(spec.Instance{
 		Pod: t.pod, Container: c, QOS: t.qos(), Attempt: s.Attempt, Image: image.GetId(),
-		Env: vars, Mounts: mounts, Unified: t.m.Cgroups.Unified(),
+		Env: vars, Mounts: mounts, Target: target, Unified: t.m.Cgroups.Unified(),
 	})
 	if err := os.MkdirAll(filepath.Dir(filepath.Join(sandboxConfig.LogDirectory, config.LogPath)), 0o755); err != nil {
 		return failed("CreateContainerError", err)
@@ -142,6 +147,18 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		return t.postStart(ctx, c, id)
 	}
 	return nil
+}
+
+// target is the id of the container whose processes an ephemeral container is to see, empty if none.
+func (t *tasks) target(s plan.Start) (string, error) {
+	if s.Target == "" {
+		return "", nil
+	}
+	running := t.state.Latest(s.Target)
+	if running == nil {
+		return "", fmt.Errorf("unable to find target container %v", s.Target)
+	}
+	return running.ID, nil
 }
 
 // postStart runs the hook; a container whose hook fails is killed.

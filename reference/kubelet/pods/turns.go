@@ -10,7 +10,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
 
-// turns orders the stopping of a pod's containers (KEP-753): app containers at once; each
+// turns orders the stopping of a pod's containers (KEP-753): app and ephemeral containers at once; each
 // sidecar after all app containers and after the sidecars that started later than it.
 type turns struct {
 	ended  map[string]chan struct{}
@@ -19,7 +19,10 @@ type turns struct {
 
 func newTurns(pod *v1.Pod, running []*runtime.Container) *turns {
 	t := &turns{ended: map[string]chan struct{}{}, before: map[string][]string{}}
-	rank := map[string]int{}
+	rank, app := map[string]int{}, map[string]bool{}
+	for i := range pod.Spec.Containers {
+		app[pod.Spec.Containers[i].Name] = true
+	}
 	for i := range pod.Spec.InitContainers {
 		if plan.Sidecar(&pod.Spec.InitContainers[i]) {
 			rank[pod.Spec.InitContainers[i].Name] = i + 1
@@ -28,7 +31,7 @@ func newTurns(pod *v1.Pod, running []*runtime.Container) *turns {
 	for _, c := range running {
 		t.ended[c.ID] = make(chan struct{})
 		for _, other := range running {
-			if mine, its := rank[c.Name], rank[other.Name]; mine > 0 && (its == 0 || its > mine) {
+			if mine, its := rank[c.Name], rank[other.Name]; mine > 0 && (app[other.Name] || its > mine) {
 				t.before[c.ID] = append(t.before[c.ID], other.ID)
 			}
 		}

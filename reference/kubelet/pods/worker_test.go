@@ -295,3 +295,38 @@ func TestAPodIsRefusedOnlyByTheNodeAsItIs(t *testing.T) {
 		})
 	}
 }
+
+func TestAnEphemeralContainerIsStartedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		r.settle()
+		p := r.get("p").DeepCopy()
+		p.ResourceVersion = "1000"
+		p.Spec.EphemeralContainers = []v1.EphemeralContainer{{TargetContainerName: "c",
+			EphemeralContainerCommon: v1.EphemeralContainerCommon{Name: "debug", Image: "example.org/x:1", ImagePullPolicy: v1.PullIfNotPresent}}}
+		if err := r.client.Tracker().Update(v1.SchemeGroupVersion.WithResource("pods"), p, p.Namespace); err != nil {
+			t.Fatal(err)
+		}
+		r.Update(p)
+		r.settle()
+		want := []string{"run sandbox of p", "create c 0", "start c", "create debug 0", "start debug"}
+		r.want(want...)
+		if got := r.cri.target("debug"); got != r.cri.id("c") {
+			t.Errorf("shares the processes of %q, want those of c", got)
+		}
+		if s := r.get("p").Status; len(s.EphemeralContainerStatuses) != 1 || s.EphemeralContainerStatuses[0].State.Running == nil {
+			t.Errorf("running: got %+v", s.EphemeralContainerStatuses)
+		}
+		r.stop()
+		r.boot(r.get("p"))
+		defer func() { r.stop() }()
+		r.settle()
+		r.cri.exit("debug", 1)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.want(want...)
+		if s := r.get("p").Status; s.Phase != v1.PodRunning || s.EphemeralContainerStatuses[0].State.Terminated == nil {
+			t.Errorf("ended: got %+v", s)
+		}
+	})
+}

@@ -77,18 +77,30 @@ func (s *Server) running(w http.ResponseWriter, r *http.Request) (*v1.Container,
 		return nil, "", false
 	}
 	name := r.PathValue("container")
-	for _, list := range [][]v1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
-		for i := range list {
-			if list[i].Name != name {
-				continue
-			}
-			if c := statusOf(s.Pods.Status(pod), name); c != nil && c.State.Running != nil {
-				return &list[i], strings.TrimPrefix(c.ContainerID, "containerd://"), true
-			}
+	if spec := containerOf(pod, name); spec != nil {
+		if c := statusOf(s.Pods.Status(pod), name); c != nil && c.State.Running != nil {
+			return spec, strings.TrimPrefix(c.ContainerID, "containerd://"), true
 		}
 	}
 	http.Error(w, fmt.Sprintf("container not found (%q)", name), http.StatusNotFound)
 	return nil, "", false
+}
+
+// containerOf returns the pod's container of that name, of whatever kind, nil if it has none.
+func containerOf(pod *v1.Pod, name string) *v1.Container {
+	for _, list := range [][]v1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		if e := &pod.Spec.EphemeralContainers[i]; e.Name == name {
+			return (*v1.Container)(&e.EphemeralContainerCommon)
+		}
+	}
+	return nil
 }
 
 // on tells whether a parameter, under one of its names, is switched on.

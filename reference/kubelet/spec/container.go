@@ -21,6 +21,8 @@ type Instance struct {
 	Image  string
 	Env    []env.Var
 	Mounts []*criv1.Mount
+	// Target is the id of the container whose processes this one sees; empty for what the pod's settings say.
+	Target string
 	// Unified says that the machine has cgroups version 2.
 	Unified bool
 }
@@ -57,7 +59,7 @@ func (n Node) Container(i Instance) *criv1.ContainerConfig {
 		Tty:       c.TTY,
 		Linux: &criv1.LinuxContainerConfig{
 			Resources:       n.resources(i),
-			SecurityContext: n.security(i.Pod, c),
+			SecurityContext: n.security(i.Pod, c, i.Target),
 		},
 	}
 }

@@ -73,7 +73,7 @@ func TestSecurityOfTheContainerWinsOverThePods(t *testing.T) {
 	c := &p.Spec.Containers[0]
 	c.SecurityContext = &v1.SecurityContext{RunAsUser: ptr.To(int64(10)), AllowPrivilegeEscalation: ptr.To(false),
 		ReadOnlyRootFilesystem: ptr.To(true), Capabilities: &v1.Capabilities{Drop: []v1.Capability{"ALL"}}}
-	s := Node{}.security(p, c)
+	s := Node{}.security(p, c, "")
 	if s.RunAsUser.Value != 10 || s.RunAsGroup.Value != 2 || !s.NoNewPrivs || !s.ReadonlyRootfs {
 		t.Errorf("got %v", s)
 	}
@@ -83,7 +83,10 @@ func TestSecurityOfTheContainerWinsOverThePods(t *testing.T) {
 	if s.Seccomp.ProfileType != criv1.SecurityProfile_RuntimeDefault || s.Capabilities.DropCapabilities[0] != "ALL" || len(s.MaskedPaths) == 0 {
 		t.Errorf("got %v", s)
 	}
-	if got := (Node{}).security(pod(), &v1.Container{}); got.Seccomp.ProfileType != criv1.SecurityProfile_Unconfined || got.RunAsUser != nil {
+	if got := (Node{}).security(p, c, "abc").NamespaceOptions; got.Pid != criv1.NamespaceMode_TARGET || got.TargetId != "abc" {
+		t.Errorf("with a target: got %v", got)
+	}
+	if got := (Node{}).security(pod(), &v1.Container{}, ""); got.Seccomp.ProfileType != criv1.SecurityProfile_Unconfined || got.RunAsUser != nil {
 		t.Errorf("without a word: got %v, want unconfined, user by image", got)
 	}
 }

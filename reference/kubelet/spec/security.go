@@ -56,8 +56,9 @@ func sandboxSecurity(pod *v1.Pod) *criv1.LinuxSandboxSecurityContext {
 	return s
 }
 
-// security returns what the container may do; its own settings win over the pod's.
-func (n Node) security(pod *v1.Pod, c *v1.Container) *criv1.LinuxContainerSecurityContext {
+// security returns what the container may do; its own settings win over the pod's. With a target it
+// shares the namespace of that container's processes.
+func (n Node) security(pod *v1.Pod, c *v1.Container, target string) *criv1.LinuxContainerSecurityContext {
 	ps, cs := pod.Spec.SecurityContext, c.SecurityContext
 	if ps == nil {
 		ps = &v1.PodSecurityContext{}
@@ -74,6 +75,9 @@ func (n Node) security(pod *v1.Pod, c *v1.Container) *criv1.LinuxContainerSecuri
 		ReadonlyRootfs:     is(cs.ReadOnlyRootFilesystem),
 		NoNewPrivs:         cs.AllowPrivilegeEscalation != nil && !*cs.AllowPrivilegeEscalation,
 		Seccomp:            n.seccomp(or(cs.SeccompProfile, ps.SeccompProfile)),
+	}
+	if target != "" {
+		s.NamespaceOptions.Pid, s.NamespaceOptions.TargetId = criv1.NamespaceMode_TARGET, target
 	}
 	if ps.SupplementalGroupsPolicy != nil && *ps.SupplementalGroupsPolicy == v1.SupplementalGroupsPolicyStrict {
 		s.SupplementalGroupsPolicy = criv1.SupplementalGroupsPolicy_Strict

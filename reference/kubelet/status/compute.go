@@ -42,13 +42,12 @@ type Verdict struct {
 // taken over from the pod; a final phase never changes any more.
 func Compute(in Input) v1.PodStatus {
 	s := v1.PodStatus{
-		ObservedGeneration:         in.Pod.Generation,
-		QOSClass:                   in.Pod.Status.QOSClass,
-		StartTime:                  in.Pod.Status.StartTime,
-		NominatedNodeName:          in.Pod.Status.NominatedNodeName,
-		ResourceClaimStatuses:      in.Pod.Status.ResourceClaimStatuses,
-		EphemeralContainerStatuses: in.Pod.Status.EphemeralContainerStatuses,
-		Resize:                     in.Pod.Status.Resize,
+		ObservedGeneration:    in.Pod.Generation,
+		QOSClass:              in.Pod.Status.QOSClass,
+		StartTime:             in.Pod.Status.StartTime,
+		NominatedNodeName:     in.Pod.Status.NominatedNodeName,
+		ResourceClaimStatuses: in.Pod.Status.ResourceClaimStatuses,
+		Resize:                in.Pod.Status.Resize,
 	}
 	if s.QOSClass == "" {
 		s.QOSClass = QOS(in.Pod)
@@ -64,6 +63,7 @@ func Compute(in Input) v1.PodStatus {
 	}
 	s.InitContainerStatuses = containers(in, in.Pod.Spec.InitContainers, true)
 	s.ContainerStatuses = containers(in, in.Pod.Spec.Containers, false)
+	s.EphemeralContainerStatuses = ephemeral(in)
 	if in.Ended && initialized(in, s) {
 		for i := range s.ContainerStatuses {
 			writeOff(&s.ContainerStatuses[i])

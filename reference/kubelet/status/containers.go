@@ -18,6 +18,23 @@ func containers(in Input, specs []v1.Container, init bool) []v1.ContainerStatus 
 	return out
 }
 
+// ephemeral returns the status of each ephemeral container. They have no probes, and nobody waits for
+// them to start or to be ready.
+func ephemeral(in Input) []v1.ContainerStatus {
+	var out []v1.ContainerStatus
+	for i := range in.Pod.Spec.EphemeralContainers {
+		spec := plan.Ephemeral(&in.Pod.Spec.EphemeralContainers[i])
+		s := container(in, spec, false)
+		if plan.Lost(in.Pod, in.State, spec.Name) {
+			// It is not started again, whatever the pod's policy is.
+			s.LastTerminationState, s.State = v1.ContainerState{}, v1.ContainerState{Terminated: lost(find(in.Pod, spec.Name))}
+		}
+		s.Started, s.Ready = nil, false
+		out = append(out, s)
+	}
+	return out
+}
+
 func container(in Input, spec *v1.Container, init bool) v1.ContainerStatus {
 	old := find(in.Pod, spec.Name)
 	s := v1.ContainerStatus{Name: spec.Name, Image: spec.Image, Started: ptr.To(false)}
@@ -80,11 +97,7 @@ func absent(in Input, spec *v1.Container, old *v1.ContainerStatus, s *v1.Contain
 		return
 	}
 	if plan.Lost(in.Pod, in.State, spec.Name) {
-		gone := old.State.Terminated
-		if gone == nil {
-			gone = unknown()
-			gone.ContainerID = old.ContainerID
-		}
+		gone := lost(old)
 		if in.Ended || !plan.Restarts(in.Pod, spec, gone.ExitCode) {
 			s.State.Terminated = gone
 			return
@@ -92,6 +105,16 @@ func absent(in Input, spec *v1.Container, old *v1.ContainerStatus, s *v1.Contain
 		s.LastTerminationState.Terminated = gone
 	}
 	s.State.Waiting = waiting(in, spec.Name)
+}
+
+// lost is the end of a container of which only its last status is known.
+func lost(old *v1.ContainerStatus) *v1.ContainerStateTerminated {
+	if old.State.Terminated != nil {
+		return old.State.Terminated
+	}
+	gone := unknown()
+	gone.ContainerID = old.ContainerID
+	return gone
 }
 
 // unknown is the end of a container of which nothing is known.
@@ -151,7 +174,7 @@ func mounts(spec *v1.Container) []v1.VolumeMountStatus {
 func containerID(id string) string { return "containerd://" + id }
 
 func find(pod *v1.Pod, name string) *v1.ContainerStatus {
-	for _, list := range [][]v1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
+	for _, list := range [][]v1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses, pod.Status.EphemeralContainerStatuses} {
 		for i := range list {
 			if list[i].Name == name {
 				return &list[i]

@@ -66,7 +66,6 @@ func Adopt(pod *v1.Pod, status *v1.PodStatus) *v1.Pod {
 	foreign := pod.Status.Conditions
 	out.Status = *status.DeepCopy()
 	out.Status.Conditions = withForeign(status.Conditions, foreign)
-	out.Status.EphemeralContainerStatuses = pod.Status.EphemeralContainerStatuses
 	out.Status.NominatedNodeName = pod.Status.NominatedNodeName
 	if final(pod.Status.Phase) {
 		// Another component ended the pod: its word stands.
