@@ -16,6 +16,10 @@ import (
 // deciding again.
 const forgetAfter = 5 * time.Minute
 
+// StaleCache is how soon to look again when the cache does not yet show what was written last. The event that it does
+// usually comes first, but none comes of an object that was made and deleted while the watch was broken.
+const StaleCache = 50 * time.Millisecond
+
 // Writes remembers what a controller has written to one kind of object, by the
 // key on whose behalf it did so, until the cache it reads from shows it. A
 // controller that decides only when Seen says true never creates or deletes

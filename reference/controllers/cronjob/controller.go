@@ -27,9 +27,6 @@ import (
 const Name = "cronjob-controller"
 
 const (
-	// staleCache is how soon to look again when the cache does not yet show what
-	// was written last. The event that it does usually comes first.
-	staleCache = 50 * time.Millisecond
 	// longestSleep bounds how late a start can be after the machine has slept or
 	// its clock was put forward: timers do not notice either.
 	longestSleep = 10 * time.Minute
@@ -91,7 +88,7 @@ func (c *Controller) jobChanged(before, now *batchv1.Job) {
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	// Asked before anything is read: what is read after that can only be newer than one's writes.
 	if !c.selfWrites.Seen(key) || !c.jobWrites.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	cj, err := c.cronJobs.CronJobs(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {

@@ -27,10 +27,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "daemonset-controller"
 
-// staleCache is how soon to look again when the cache does not yet show what
-// was written last. The event that it does usually comes first.
-const staleCache = 50 * time.Millisecond
-
 var kind = appsv1.SchemeGroupVersion.WithKind("DaemonSet")
 
 // Controller keeps a pod of each DaemonSet on each node that should run one.
@@ -85,7 +81,7 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	// Asked before anything is read: what is read after that can only be newer than one's writes.
 	if !c.writes.Seen(key) || !c.history.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	set, err := c.sets.DaemonSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {

@@ -28,10 +28,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "deployment-controller"
 
-// staleCache is how soon to look again when the cache does not yet show what
-// was written last. The event that it does usually comes first.
-const staleCache = 50 * time.Millisecond
-
 // patience is how long the status of a Deployment may wait for the ReplicaSets that
 // have just been resized, which are about to change it again.
 const patience = 200 * time.Millisecond
@@ -103,7 +99,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	// A status written from an old version of the Deployment would only be refused.
 	if !seen {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	sets, err := c.claim(ctx, d, selector)
 	if err != nil {

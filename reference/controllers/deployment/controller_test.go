@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/etalon-dev/etalon/reference/controllers/controller"
 	"github.com/etalon-dev/etalon/reference/controllers/controllertest"
 )
 
@@ -115,7 +116,7 @@ func TestReconcileWaitsForItsOwnWrites(t *testing.T) {
 	c, client, _ := newFixture(t, d)
 	c.writes.Wrote(key, &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: "unseen", UID: "u", ResourceVersion: "999999"}})
 	requeue, err := c.Reconcile(t.Context(), key)
-	if err != nil || requeue != staleCache {
+	if err != nil || requeue != controller.StaleCache {
 		t.Errorf("requeue in %s, error %v; want to wait for the cache", requeue, err)
 	}
 	for _, action := range client.Actions() {

@@ -82,7 +82,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	if !c.writes.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	pods, err := c.pods.Pods(key.Namespace).List(labels.Set(service.Spec.Selector).AsSelectorPreValidated())
 	if err != nil {
@@ -102,10 +102,6 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	return 0, c.write(ctx, service, want)
 }
-
-// staleCache is how soon to look again when the cache does not yet show what
-// was written last.
-const staleCache = 50 * time.Millisecond
 
 // remove deletes the Endpoints of a Service that is gone, if they are ours.
 func (c *Controller) remove(ctx context.Context, key types.NamespacedName) error {

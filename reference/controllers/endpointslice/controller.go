@@ -37,9 +37,6 @@ const (
 	ManagedBy = "endpointslice-controller.k8s.io"
 	// perSlice is the most endpoints a slice holds.
 	perSlice = 100
-	// staleCache is how soon to look again when the cache does not yet show the
-	// slices that were written last.
-	staleCache = 50 * time.Millisecond
 )
 
 // Controller keeps the slices of Services. Its keys are Services.
@@ -113,7 +110,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	if c.tracker.StaleSlices(service, slices) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	trigger := c.triggers.ComputeEndpointLastChangeTriggerTime(key.Namespace, service, pods)
 	if err := c.reconciler.Reconcile(klog.FromContext(ctx), service, pods, slices, trigger); err != nil {

@@ -24,10 +24,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "endpoint-slice-mirroring-controller"
 
-// staleCache is how soon to look again when the cache does not yet show the
-// slices that were written last.
-const staleCache = 50 * time.Millisecond
-
 // sliceIndex finds the controller's slices by the name of their Service.
 const sliceIndex = "mirrored-slices-by-service"
 
@@ -95,7 +91,7 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // where these are not to be mirrored.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	if !c.writes.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	have, err := c.slicesOf(key)
 	if err != nil {

@@ -86,7 +86,7 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 // Reconcile makes the claims that the pod lacks.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	if !c.writes.Seen(key) {
-		return 0, nil // The claim comes to the cache, and brings us back.
+		return controller.StaleCache, nil
 	}
 	pod, err := c.pods.Pods(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
@@ -110,7 +110,11 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	for _, claim := range missing {
 		errs = append(errs, c.create(ctx, pod, claim))
 	}
-	return 0, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || len(missing) == 0 {
+		return 0, err
+	}
+	// Back until the cache has the claims: one that was deleted before that, it would never tell of.
+	return controller.StaleCache, nil
 }
 
 func (c *Controller) create(ctx context.Context, pod *corev1.Pod, claim *corev1.PersistentVolumeClaim) error {

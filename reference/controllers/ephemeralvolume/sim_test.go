@@ -1,6 +1,7 @@
 package ephemeralvolume
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -61,5 +62,28 @@ func TestMakesClaimsInTheSimulatedWorld(t *testing.T) {
 				return nil
 			},
 		}
+	})
+}
+
+// A claim that was made and deleted while the watch was broken is one that the cache never tells of.
+func TestAClaimThatTheCacheNeverHad(t *testing.T) {
+	sim.Run(t, sim.Scenario{Controllers: map[string]sim.New{"ephemeral": sim.Controller(New)}}, func(w *sim.World) error {
+		w.Wait()
+		pod := newPod("data")
+		pod.Namespace, pod.UID, pod.Name = "", "", "p"
+		w.Break("ephemeral:persistentvolumeclaims", false)
+		w.Create(pod)
+		w.Wait()
+		if _, made := sim.Get[*corev1.PersistentVolumeClaim](w, "p-data"); !made {
+			return errors.New("no claim was made at first")
+		}
+		sim.Delete[*corev1.PersistentVolumeClaim](w, "p-data")
+		if err := w.Settle(); err != nil {
+			return err
+		}
+		if _, made := sim.Get[*corev1.PersistentVolumeClaim](w, "p-data"); !made {
+			return errors.New("the claim was not made again")
+		}
+		return nil
 	})
 }

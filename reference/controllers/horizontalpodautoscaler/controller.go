@@ -38,9 +38,6 @@ const (
 // answerTimeout bounds one question about a scale or a metric.
 const answerTimeout = 30 * time.Second
 
-// staleCache is how soon to look again when the cache does not yet show the status that was written last.
-const staleCache = 50 * time.Millisecond
-
 var errNoMetric = specError{errors.New("there is no metric to scale by")}
 
 // Controller sizes the targets of HorizontalPodAutoscalers.
@@ -136,7 +133,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	// Asked before the autoscaler is read: what is read after that can only be newer than one's writes.
 	if !c.writes.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	found, err := c.autoscalers.HorizontalPodAutoscalers(key.Namespace).Get(key.Name)
 	if err != nil {

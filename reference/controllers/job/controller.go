@@ -25,10 +25,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "job-controller"
 
-// staleCache is how soon to look again when the caches do not yet show what was written last. The event that
-// they do usually comes first.
-const staleCache = 50 * time.Millisecond
-
 // Controller runs Jobs.
 type Controller struct {
 	client    kubernetes.Interface
@@ -84,7 +80,7 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	// Asked before anything is read: what is read after that can only be newer than one's writes.
 	if !c.seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	job, err := c.jobs.Jobs(key.Namespace).Get(key.Name)
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -105,7 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	if !c.seen(key) { // what it has just claimed
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	v, err := look(job, pods, c.now())
 	if err != nil {
@@ -131,7 +127,7 @@ func (c *Controller) advance(ctx context.Context, key types.NamespacedName, v *v
 		case err != nil:
 			return 0, err
 		case found:
-			return staleCache, nil
+			return controller.StaleCache, nil
 		}
 		decided.open = wait > 0
 		decided.next = sooner(decided.next, wait)

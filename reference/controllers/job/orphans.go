@@ -32,7 +32,7 @@ func (c *Controller) reconcileOrphan(ctx context.Context, key types.NamespacedNa
 				return 0, nil
 			}
 		} else if gone, err := c.isGone(ctx, owner, ref.UID); err != nil || !gone {
-			return staleCache, err
+			return controller.StaleCache, err
 		}
 	} else if len(c.adopters(pod)) > 0 {
 		return 0, nil

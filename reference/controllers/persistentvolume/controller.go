@@ -89,8 +89,8 @@ func (c *Controller) builtIn(provisioner string) bool { return c.provisioners[pr
 
 // Reconcile looks at a claim, or at a volume if the key has no namespace.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
-	if !c.claimWrites.Seen(key) || !c.volumeWrites.Seen(key) {
-		return 0, nil // What the caches get to know next brings us back.
+	if !c.seen(key) {
+		return controller.StaleCache, nil
 	}
 	var err error
 	if key.Namespace == "" {
@@ -101,7 +101,15 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err != nil {
 		return 0, fmt.Errorf("binding %s: %w", key, err)
 	}
+	if !c.seen(key) {
+		return controller.StaleCache, nil
+	}
 	return 0, nil
+}
+
+// seen reports whether the caches show all that was written for the key.
+func (c *Controller) seen(key types.NamespacedName) bool {
+	return c.claimWrites.Seen(key) && c.volumeWrites.Seen(key)
 }
 
 func (c *Controller) reconcileClaim(ctx context.Context, key types.NamespacedName) error {

@@ -18,10 +18,6 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers/controller"
 )
 
-// staleCache is how soon to look again when the cache does not yet show what
-// was written last. The event that it does usually comes first.
-const staleCache = 50 * time.Millisecond
-
 // Controller keeps the number of pods that the sets of one kind ask for.
 type Controller struct {
 	kind   Kind
@@ -78,7 +74,7 @@ func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	// A status written from an old version of the set would only be refused.
 	if !seen {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	pods, err := c.claim(ctx, set)
 	if err != nil {

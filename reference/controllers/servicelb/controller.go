@@ -25,10 +25,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "service-controller"
 
-// staleCache is how soon to look again when the cache does not yet show what
-// was written last.
-const staleCache = 50 * time.Millisecond
-
 // Controller has load balancers made for Services.
 type Controller struct {
 	client   kubernetes.Interface
@@ -95,7 +91,7 @@ func (c *Controller) nodeChanged(before, now *corev1.Node) {
 // Reconcile has the load balancer of the Service made, changed or removed.
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	if !c.writes.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	before := c.remembered(key)
 	service, err := c.services.Services(key.Namespace).Get(key.Name)

@@ -26,10 +26,6 @@ import (
 // Name is the controller's name in events and logs.
 const Name = "statefulset-controller"
 
-// staleCache is how soon to look again when a cache does not yet show what was
-// written last. The event that it does usually comes first.
-const staleCache = 50 * time.Millisecond
-
 // Controller keeps the pods and claims of StatefulSets.
 type Controller struct {
 	client  kubernetes.Interface
@@ -82,7 +78,7 @@ func (c *Controller) Run(ctx context.Context, workers int) {
 func (c *Controller) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
 	// Asked before anything is read: what is read after that can only be newer than one's writes.
 	if !c.setWrites.Seen(key) || !c.podWrites.Seen(key) || !c.claimWrites.Seen(key) || !c.history.Seen(key) {
-		return staleCache, nil
+		return controller.StaleCache, nil
 	}
 	set, err := c.sets.StatefulSets(key.Namespace).Get(key.Name)
 	if apierrors.IsNotFound(err) {
