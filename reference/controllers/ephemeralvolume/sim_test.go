@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,12 +69,12 @@ func TestMakesClaimsInTheSimulatedWorld(t *testing.T) {
 // A claim that was made and deleted while the watch was broken is one that the cache never tells of.
 func TestAClaimThatTheCacheNeverHad(t *testing.T) {
 	sim.Run(t, sim.Scenario{Controllers: map[string]sim.New{"ephemeral": sim.Controller(New)}}, func(w *sim.World) error {
-		w.Wait()
+		w.Sleep(time.Second) // of the sim's clock: the caches are full
 		pod := newPod("data")
 		pod.Namespace, pod.UID, pod.Name = "", "", "p"
 		w.Break("ephemeral:persistentvolumeclaims", false)
 		w.Create(pod)
-		w.Wait()
+		w.Sleep(time.Millisecond)
 		if _, made := sim.Get[*corev1.PersistentVolumeClaim](w, "p-data"); !made {
 			return errors.New("no claim was made at first")
 		}
