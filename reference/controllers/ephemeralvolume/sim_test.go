@@ -72,7 +72,8 @@ func TestAClaimThatTheCacheNeverHad(t *testing.T) {
 		w.Sleep(time.Second) // of the sim's clock: the caches are full
 		pod := newPod("data")
 		pod.Namespace, pod.UID, pod.Name = "", "", "p"
-		w.Break("ephemeral:persistentvolumeclaims", false)
+		w.Create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "new"}}) // so that the watch is behind, and cannot go on
+		w.Break("ephemeral:persistentvolumeclaims", true)
 		w.Create(pod)
 		w.Sleep(time.Millisecond)
 		if _, made := sim.Get[*corev1.PersistentVolumeClaim](w, "p-data"); !made {
