@@ -26,6 +26,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
 // Options say which node the agent is, and where things are.
@@ -83,7 +84,13 @@ func Run(ctx context.Context, o Options) error {
 	self := &node.Self{
 		Name: o.NodeName, IPs: []string{o.NodeIP}, PodCIDR: o.PodCIDR, Port: int32(o.Port), Version: o.Version,
 		Machine: machine, Client: client,
-		Observe: func(ctx context.Context) node.Observed { return node.Observe(ctx, rt, o.RootDir) },
+	}
+	mounts := volumes.New(o.RootDir, volumes.NewTokenCache(client))
+	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
+	self.Observe = func(ctx context.Context) node.Observed {
+		found := node.Observe(ctx, rt, o.RootDir)
+		found.VolumesInUse = mounts.InUse()
+		return found
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(o.NodeIP, fmt.Sprint(o.Port)))
 	if err != nil {
@@ -106,7 +113,7 @@ func Run(ctx context.Context, o Options) error {
 			Memory:      machine.Memory,
 			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
 		},
-		RootDir: o.RootDir, NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Services: sources.services,
+		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
 	})
 	s, err := server.New(server.Config{
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	goruntime "runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,8 @@ type Self struct {
 	Observe func(context.Context) Observed
 
 	server atomic.Pointer[v1.Node]
+	// reporting is held by whoever compares the status with the last one and sends it.
+	reporting sync.Mutex
 }
 
 // Node returns the node as last seen by the API server, nil before it is registered.
@@ -169,7 +172,12 @@ func (s *Self) differs(o Observed) bool {
 	return !equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
+// Report looks at the node and tells the API server what changed, now.
+func (s *Self) Report(ctx context.Context) error { return s.report(ctx, s.Observe(ctx), false) }
+
 func (s *Self) report(ctx context.Context, o Observed, always bool) error {
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
 	if !always && !s.differs(o) {
 		return nil
 	}

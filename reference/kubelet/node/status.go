@@ -23,6 +23,8 @@ type Observed struct {
 	// Runtime names the container runtime and its version, "containerd://2.4.2".
 	Runtime string
 	Images  []*criv1.Image
+	// VolumesInUse are the attached volumes that pods use, in order.
+	VolumesInUse []v1.UniqueVolumeName
 	// DiskPressure, MemoryPressure and PIDPressure tell that the node runs out of these.
 	DiskPressure, MemoryPressure, PIDPressure bool
 }
@@ -39,6 +41,7 @@ func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
 	n.Status.Addresses = s.addresses()
 	n.Status.DaemonEndpoints.KubeletEndpoint.Port = s.Port
 	n.Status.Images = images(o.Images)
+	n.Status.VolumesInUse = o.VolumesInUse
 	for _, c := range conditions(o) {
 		setCondition(n, c, now)
 	}

@@ -44,8 +44,6 @@ type Config struct {
 	Recorder record.EventRecorder
 	Statuses *status.Manager
 	Spec     spec.Node
-	// RootDir is the agent's own directory; the pods' are below it.
-	RootDir  string
 	NodeName string
 	// HostIPs are the node's addresses, the primary first.
 	HostIPs []string
@@ -53,6 +51,8 @@ type Config struct {
 	Node func() *v1.Node
 	// FreshNode is Node after another look.
 	FreshNode func(context.Context) *v1.Node
+	// Volumes are the pods' volumes.
+	Volumes *volumes.Manager
 	// Services returns the Services of all namespaces.
 	Services func() []*v1.Service
 }
@@ -63,7 +63,6 @@ type Manager struct {
 	objects *objects.Store
 	images  *images.Puller
 	volumes *volumes.Manager
-	tokens  *volumes.TokenCache
 
 	ctx     context.Context
 	mu      sync.Mutex
@@ -75,10 +74,10 @@ type Manager struct {
 
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.
 func New(ctx context.Context, c Config) *Manager {
-	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, taken: map[types.UID]*v1.Pod{}, tokens: volumes.NewTokenCache(c.Client)}
+	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, taken: map[types.UID]*v1.Pod{}}
 	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
 	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
-	m.volumes = volumes.New(c.RootDir, m.tokens)
+	m.volumes = c.Volumes
 	return m
 }
 
@@ -221,7 +220,7 @@ func (m *Manager) forget(uid types.UID) {
 	delete(m.taken, uid)
 	m.objects.Release(uid)
 	m.images.Forget(uid)
-	m.tokens.Forget(uid)
+	m.volumes.Forget(uid)
 	m.Statuses.Forget(uid)
 }
 

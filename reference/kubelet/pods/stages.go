@@ -199,7 +199,7 @@ func (w *worker) clean(ctx context.Context, now time.Time) {
 	w.prober.Stop()
 	w.m.leave(w.pod.UID)
 	w.report(now)
-	err := w.m.volumes.Remove(w.pod.UID)
+	err := w.m.volumes.Remove(ctx, w.pod.UID)
 	if path, ok := w.m.Cgroups.Pods()[w.pod.UID]; ok && err == nil {
 		err = w.m.Cgroups.Remove(path)
 	}

@@ -115,9 +115,13 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	if err != nil {
 		return failed("CreateContainerConfigError", err)
 	}
+	devices, err := t.m.volumes.Devices(t.pod, c)
+	if err != nil {
+		return failed("CreateContainerConfigError", err)
+	}
 	config := t.m.Spec.Container(spec.Instance{
 		Pod: t.pod, Container: c, QOS: t.qos(), Attempt: s.Attempt, Image: image.GetId(),
-		Env: vars, Mounts: mounts, Target: target, Unified: t.m.Cgroups.Unified(),
+		Env: vars, Mounts: mounts, Devices: devices, Target: target, Unified: t.m.Cgroups.Unified(),
 	})
 	if err := os.MkdirAll(filepath.Dir(filepath.Join(sandboxConfig.LogDirectory, config.LogPath)), 0o755); err != nil {
 		return failed("CreateContainerError", err)

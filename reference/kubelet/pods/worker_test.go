@@ -19,6 +19,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
 // rig is a node with a fake runtime and a fake API server.
@@ -54,7 +55,7 @@ func (r *rig) boot(pods ...*v1.Pod) {
 	statuses := status.NewManager(r.client)
 	r.Manager = New(ctx, Config{
 		Client: r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
-		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Spec: spec.Node{LogsRoot: r.dir + "/logs"}, RootDir: r.dir,
+		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Spec: spec.Node{LogsRoot: r.dir + "/logs"}, Volumes: volumes.New(r.dir, volumes.NewTokenCache(r.client)),
 		NodeName: "n", HostIPs: []string{"192.0.2.1"},
 		Node: func() *v1.Node { return r.seen }, FreshNode: func(context.Context) *v1.Node { return r.fresh }, Services: func() []*v1.Service { return nil },
 	})

@@ -23,6 +23,8 @@ type Instance struct {
 	Mounts []*criv1.Mount
 	// Target is the id of the container whose processes this one sees; empty for what the pod's settings say.
 	Target string
+	// Devices are the block volumes.
+	Devices []*criv1.Device
 	// Unified says that the machine has cgroups version 2.
 	Unified bool
 }
@@ -46,6 +48,7 @@ func (n Node) Container(i Instance) *criv1.ContainerConfig {
 		WorkingDir: c.WorkingDir,
 		Envs:       envs,
 		Mounts:     i.Mounts,
+		Devices:    i.Devices,
 		Labels:     labels,
 		Annotations: map[string]string{
 			runtime.HashAnnotation:                     runtime.Hash(c),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	v1 "k8s.io/api/core/v1"
@@ -54,7 +55,10 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 	if volume == nil {
 		return nil, fmt.Errorf("cannot find volume %q to mount into container %q", vm.Name, c.Name)
 	}
-	path := m.dir(pod.UID, volume)
+	path, ro, err := m.pathOf(pod, volume)
+	if err != nil {
+		return nil, err
+	}
 	sub, err := subPathOf(vm, vars)
 	if err != nil {
 		return nil, err
@@ -66,13 +70,11 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 		}
 		path = target
 	} else if volume.HostPath != nil && (volume.HostPath.Type == nil || *volume.HostPath.Type == v1.HostPathUnset) {
-		if _, err := os.Stat(path); os.IsNotExist(err) {
-			if err := os.MkdirAll(path, 0o755); err != nil {
-				return nil, err
-			}
+		if err := makeMissing(path); err != nil {
+			return nil, err
 		}
 	}
-	bind := &criv1.Mount{ContainerPath: vm.MountPath, HostPath: path, Readonly: vm.ReadOnly || readOnly(volume)}
+	bind := &criv1.Mount{ContainerPath: vm.MountPath, HostPath: path, Readonly: vm.ReadOnly || ro}
 	if !filepath.IsAbs(bind.ContainerPath) {
 		bind.ContainerPath = filepath.Join("/", bind.ContainerPath)
 	}
@@ -88,6 +90,42 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 		}
 	}
 	return bind, nil
+}
+
+// pathOf is where the volume is on the node, and whether containers can only read it.
+func (m *Manager) pathOf(pod *v1.Pod, v *v1.Volume) (path string, ro bool, err error) {
+	if claim, _ := claimName(pod, v); claim == "" {
+		return m.dir(pod.UID, v), readOnly(v), nil
+	}
+	r, err := m.record(pod.UID, v.Name)
+	if err != nil {
+		return "", false, err
+	}
+	if r == nil || r.Path == "" {
+		return "", false, fmt.Errorf("volume %q is not set up", v.Name)
+	}
+	return r.Path, r.ReadOnly, nil
+}
+
+// Devices returns the block devices that the container gets.
+func (m *Manager) Devices(pod *v1.Pod, c *v1.Container) ([]*criv1.Device, error) {
+	var out []*criv1.Device
+	for _, d := range c.VolumeDevices {
+		i := slices.IndexFunc(pod.Spec.Volumes, func(v v1.Volume) bool { return v.Name == d.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("cannot find volume %q to pass into container %q", d.Name, c.Name)
+		}
+		path, ro, err := m.pathOf(pod, &pod.Spec.Volumes[i])
+		if err != nil {
+			return nil, err
+		}
+		permissions := "mrw"
+		if ro {
+			permissions = "r"
+		}
+		out = append(out, &criv1.Device{HostPath: path, ContainerPath: d.DevicePath, Permissions: permissions})
+	}
+	return out, nil
 }
 
 // readOnly: what the agent writes is not for containers to change.

@@ -55,3 +55,12 @@ func typed(path, name string, want fs.FileMode) error {
 	}
 	return nil
 }
+
+// makeMissing makes the directory if there is nothing: where no type is asked for, nothing is checked,
+// and what is missing is found as an empty directory.
+func makeMissing(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return os.MkdirAll(path, 0o755)
+}

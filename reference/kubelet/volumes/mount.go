@@ -91,3 +91,19 @@ func bindFD(fd int, target string) error {
 	}
 	return unix.Mount(fmt.Sprintf("/proc/self/fd/%d", fd), target, "", unix.MS_BIND|unix.MS_REC, "")
 }
+
+// bindDir mounts the directory at target, with what is mounted below it.
+func bindDir(path, target string) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if same, err := mountedFile(fd, target); err == nil && same {
+		return nil
+	}
+	if err := bindFD(fd, target); err != nil {
+		return fmt.Errorf("mount %s at %s: %w", path, target, err)
+	}
+	return nil
+}

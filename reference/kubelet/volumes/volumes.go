@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,26 +21,53 @@ import (
 
 // Manager keeps the volumes of the node's pods, below root/pods/<uid>.
 type Manager struct {
+	// Claims finds what claims are bound to; without it there are no persistent volumes.
+	Claims Claims
+	// Plugins make persistent volumes available. The first that handles a source is taken.
+	Plugins []Plugin
+	// Node returns the node as last seen.
+	Node func() *v1.Node
+	// ReportInUse brings InUse to the API server.
+	ReportInUse func(context.Context) error
+
 	root   string
 	tokens Tokens
+
+	mu sync.Mutex
+	// busy are the persistent volumes that someone works on.
+	busy map[string]chan struct{}
 }
 
-// New returns a Manager with its directories below root.
-func New(root string, tokens Tokens) *Manager { return &Manager{root: root, tokens: tokens} }
+// New returns a Manager with its directories below root, and the plugins that need nobody else.
+func New(root string, tokens Tokens) *Manager {
+	return &Manager{root: root, tokens: tokens, Plugins: []Plugin{hostPathPlugin{}, localPlugin{}}, busy: map[string]chan struct{}{}}
+}
 
 // Failure says which volume could not be made.
 type Failure struct {
 	Volume string
-	Err    error
+	// Block tells that it was to be a device.
+	Block bool
+	Err   error
 }
 
 // Error is worded as the event FailedMount shows it.
 func (f *Failure) Error() string {
+	if f.Block {
+		return fmt.Sprintf("MapVolume.SetUpDevice failed for volume %q : %v", f.Volume, f.Err)
+	}
 	return fmt.Sprintf("MountVolume.SetUp failed for volume %q : %v", f.Volume, f.Err)
 }
 
 // PodDir is where everything of a pod is on the node.
 func (m *Manager) PodDir(uid types.UID) string { return filepath.Join(m.root, "pods", string(uid)) }
+
+// Forget drops what is kept in memory of a pod that is gone.
+func (m *Manager) Forget(uid types.UID) {
+	if c, ok := m.tokens.(*TokenCache); ok {
+		c.Forget(uid)
+	}
+}
 
 // Pods returns the pods that have a directory.
 func (m *Manager) Pods() ([]types.UID, error) {
@@ -53,21 +83,28 @@ func (m *Manager) Pods() ([]types.UID, error) {
 }
 
 // Mount makes all of the pod's volumes and brings their content up to date. It may be called
-// at any time and changes only what differs. The error joins a *Failure for each volume that
-// could not be made.
+// at any time and changes only what differs. The error joins one for each volume that could not
+// be made; each is worded as the event FailedMount shows it.
 func (m *Manager) Mount(ctx context.Context, src env.Source) error {
-	var failures []error
+	failures := map[string]error{}
 	for i := range src.Pod.Spec.Volumes {
 		v := &src.Pod.Spec.Volumes[i]
-		if err := m.mount(ctx, src, v); err != nil {
-			failures = append(failures, &Failure{Volume: v.Name, Err: err})
+		if name, _ := claimName(src.Pod, v); name != "" {
+			if err := m.persistent(ctx, src.Pod, v); err != nil {
+				failures[v.Name] = err
+			}
+		} else if err := m.mount(ctx, src, v); err != nil {
+			failures[v.Name] = &Failure{Volume: v.Name, Err: err}
 		}
 	}
-	return errors.Join(failures...)
+	return gather(failures)
 }
 
-// Remove unmounts and removes everything of the pod.
-func (m *Manager) Remove(uid types.UID) error {
+// Remove unmounts and removes everything of the pod. It goes by what is on the node alone.
+func (m *Manager) Remove(ctx context.Context, uid types.UID) error {
+	if err := m.tearDown(ctx, uid); err != nil {
+		return err
+	}
 	dir := m.PodDir(uid)
 	if err := unmountBelow(dir); err != nil {
 		return err
@@ -193,3 +230,5 @@ func plugin(v *v1.Volume) string {
 		return "empty-dir"
 	}
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

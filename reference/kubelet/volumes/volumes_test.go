@@ -52,7 +52,7 @@ func TestAConfigMapIsBroughtUpToDate(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", got, err, text)
 		}
 	}
-	must(t, m.Remove("u"))
+	must(t, m.Remove(t.Context(), "u"))
 	if _, err := os.Stat(m.PodDir("u")); !os.IsNotExist(err) {
 		t.Errorf("the pod's directory is still there: %v", err)
 	}

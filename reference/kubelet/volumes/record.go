@@ -1,0 +1,89 @@
+package volumes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Where the records of a pod are, below its directory.
+const recordDir = "volume-records"
+
+func (m *Manager) recordFile(pod types.UID, volume string) string {
+	return filepath.Join(m.PodDir(pod), recordDir, volume+".json")
+}
+
+// record returns what the node remembers of the pod's volume, nil if nothing.
+func (m *Manager) record(pod types.UID, volume string) (*Record, error) {
+	return readRecord(m.recordFile(pod, volume))
+}
+
+func readRecord(file string) (*Record, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// records returns those of a pod, or of all pods if the pattern is "*".
+func (m *Manager) records(pod string) ([]*Record, error) {
+	files, err := filepath.Glob(filepath.Join(m.root, "pods", pod, recordDir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var out []*Record
+	for _, file := range files {
+		r, err := readRecord(file)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// save writes the record so that it is there, whole, whatever happens next.
+func (m *Manager) save(r *Record) error {
+	file := m.recordFile(r.Pod, r.Volume)
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return replace(file, text)
+}
+
+// replace writes the file in one step.
+func replace(file string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+strings.TrimSuffix(filepath.Base(file), ".json")+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
