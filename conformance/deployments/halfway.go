@@ -56,14 +56,21 @@ func finish(ctx context.Context, f *Framework, pods *Observer[*corev1.Pod]) {
 	})
 }
 
+// stuckOf10 starts a Deployment of 10 pods whose rollout waits at 8 old ones, which are ready, and 5 new ones, which are not.
+func stuckOf10(ctx context.Context, f *Framework) (*appsv1.Deployment, *Observer[*appsv1.ReplicaSet], *Observer[*corev1.Pod]) {
+	GinkgoHelper()
+	sets, pods := f.WatchReplicaSets(ctx, "app=web"), f.WatchPods(ctx, "app=web")
+	d := stuck(ctx, f, sets, 10, bounds(3, 2), 8, 5)
+	pods.Mark()
+	pods.MustReach(ctx, "8 pods are ready", Exactly(8, Ready))
+	return d, sets, pods
+}
+
 var _ = Describe("scaling and pausing in the middle of a rollout", func() {
 	f := New()
 
 	f.It("deployments/proportional-growth", func(ctx SpecContext) {
-		sets, pods := f.WatchReplicaSets(ctx, "app=web"), f.WatchPods(ctx, "app=web")
-		d := stuck(ctx, f, sets, 10, bounds(3, 2), 8, 5)
-		pods.Mark()
-		pods.MustReach(ctx, "8 pods are ready", Exactly(8, Ready))
+		d, sets, pods := stuckOf10(ctx, f)
 		judge(ctx, sets, pods, 18, 8)
 		f.Scale(ctx, d, 15)
 		sets.MustReach(ctx, "of 5 more pods 3 are old and 2 new", halfway(11, 7))
@@ -74,10 +81,7 @@ var _ = Describe("scaling and pausing in the middle of a rollout", func() {
 	})
 
 	f.It("deployments/proportional-shrinking", func(ctx SpecContext) {
-		sets, pods := f.WatchReplicaSets(ctx, "app=web"), f.WatchPods(ctx, "app=web")
-		d := stuck(ctx, f, sets, 10, bounds(3, 2), 8, 5)
-		pods.Mark()
-		pods.MustReach(ctx, "8 pods are ready", Exactly(8, Ready))
+		d, sets, pods := stuckOf10(ctx, f)
 		judge(ctx, sets, pods, 13, 3)
 		f.Scale(ctx, d, 5)
 		sets.MustReach(ctx, "of 5 pods fewer 3 are old and 2 new", halfway(5, 3))
