@@ -25,6 +25,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/stats"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -116,7 +117,11 @@ func Run(ctx context.Context, o Options) error {
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
 	})
 	s, err := server.New(server.Config{
-		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName,
+		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName, Kubelet: o.Kubelet,
+		Stats: stats.New(stats.Config{
+			NodeName: o.NodeName, Reader: stats.Detect(groups.Unified()), Runtime: rt, ImageFS: rt.Images.ImageFsInfo, Pods: manager.Pods,
+			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory),
+		}),
 		CertFile: o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // given the value that it has by default: a setting that would be ignored is refused instead.
 var supported = []string{
 	"clusterDNS", "clusterDomain", "maxPods",
+	"enableSystemLogHandler",
 }
 
 // Load reads the file and fills in defaults. Unknown and repeated fields, values that cannot be and settings that this

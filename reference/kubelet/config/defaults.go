@@ -24,6 +24,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	or(&c.ConfigMapAndSecretChangeDetectionStrategy, kubeletv1beta1.WatchChangeDetectionStrategy)
 	orNew(&c.RegisterNode, true)
 	orNew(&c.CgroupsPerQOS, true)
+	orNew(&c.EnableSystemLogHandler, true)
 	orNew(&c.CPUCFSQuota, true)
 	orNew(&c.CPUCFSQuotaPeriod, metav1.Duration{Duration: 100 * time.Millisecond})
 }

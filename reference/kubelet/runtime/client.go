@@ -1,8 +1,11 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -71,6 +74,41 @@ func (c *Client) List(ctx context.Context) (map[types.UID]Identity, error) {
 		add(k.Labels)
 	}
 	return pods, nil
+}
+
+// RunningPod is a pod of which containers run, and what these are.
+type RunningPod struct {
+	Identity
+	Containers []Container
+}
+
+// RunningPods returns the pods of which a container runs, in the order of their names.
+func (c *Client) RunningPods(ctx context.Context) ([]RunningPod, error) {
+	list, err := c.ListContainers(ctx, &criv1.ContainerFilter{State: &criv1.ContainerStateValue{State: criv1.ContainerState_CONTAINER_RUNNING}})
+	if err != nil {
+		return nil, err
+	}
+	pods := map[types.UID]*RunningPod{}
+	for _, k := range list {
+		uid := types.UID(k.Labels[PodUIDLabel])
+		if uid == "" {
+			continue
+		}
+		if pods[uid] == nil {
+			pods[uid] = &RunningPod{Identity: Identity{UID: uid, Name: k.Labels[PodNameLabel], Namespace: k.Labels[PodNamespaceLabel]}}
+		}
+		pods[uid].Containers = append(pods[uid].Containers, Container{
+			ID: k.Id, Name: k.Labels[ContainerNameLabel], Image: k.GetImage().GetImage(), CreatedAt: at(k.CreatedAt), State: StateRunning,
+		})
+	}
+	out := make([]RunningPod, 0, len(pods))
+	for _, p := range pods {
+		out = append(out, *p)
+	}
+	slices.SortFunc(out, func(a, b RunningPod) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(string(a.UID), string(b.UID)))
+	})
+	return out, nil
 }
 
 // Pod reads the present state of one pod. A pod that the runtime does not know yields an empty Pod.

@@ -83,7 +83,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 }
 
 // attributes are the permissions of which any one suffices for the request
-// (docs: access-authn-authz/kubelet-authn-authz).
+// (docs: access-authn-authz/kubelet-authn-authz, KEP-2862).
 func attributes(u user.Info, method, path, node string) []authorizer.Attributes {
 	var out []authorizer.Attributes
 	for _, sub := range subresources(path) {
@@ -101,10 +101,14 @@ func subresources(path string) []string {
 		return []string{"stats"}
 	case under(path, "/metrics"):
 		return []string{"metrics"}
-	case path == "/pods":
+	case under(path, "/logs"):
+		return []string{"log"}
+	case under(path, "/pods"), under(path, "/runningpods"):
 		return []string{"pods", "proxy"}
-	case path == "/healthz":
+	case under(path, "/healthz"):
 		return []string{"healthz", "proxy"}
+	case path == "/configz":
+		return []string{"configz", "proxy"}
 	default:
 		return []string{"proxy"}
 	}

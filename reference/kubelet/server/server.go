@@ -14,10 +14,13 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/stats"
 )
 
 // Pods gives the pods of the node.
@@ -35,6 +38,10 @@ type Config struct {
 	Client  kubernetes.Interface
 	Runtime *runtime.Client
 	Pods    Pods
+	// Stats measures what is used.
+	Stats *stats.Collector
+	// Kubelet is the agent's configuration, for others to read.
+	Kubelet *kubeletv1beta1.KubeletConfiguration
 	// NodeName is what permissions are asked for.
 	NodeName string
 	// CertFile and KeyFile are the server's; clients show a certificate of ClientCAFile, or a token.
@@ -99,12 +106,14 @@ func (q quiet) Write(p []byte) (int, error) {
 // Handler is the whole API, behind authentication and authorization.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
+	healthz.InstallHandler(mux, healthz.PingHealthz, healthz.LogHealthz, healthz.NamedCheck("syncloop", s.alive))
 	mux.HandleFunc("GET /pods", s.pods)
+	mux.HandleFunc("GET /runningpods", s.runningPods)
+	mux.HandleFunc("GET /runningpods/{$}", s.runningPods)
+	mux.HandleFunc("GET /configz", s.configz)
+	mux.HandleFunc("GET /logs/", s.systemLogs)
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", s.logs)
-	mux.HandleFunc("GET /stats/summary", s.summary)
-	mux.HandleFunc("GET /metrics/resource", s.resourceMetrics)
-	mux.Handle("GET /metrics", metrics())
+	s.addNumbers(mux)
 	for _, method := range []string{"GET", "POST"} {
 		for _, id := range []string{"", "{uid}/"} {
 			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+id+"{container}", s.exec)

@@ -12,7 +12,9 @@ import (
 
 func TestPermissions(t *testing.T) {
 	for path, want := range map[string][]string{
-		"/pods": {"pods", "proxy"}, "/healthz": {"healthz", "proxy"}, "/stats/summary": {"stats"}, "/metrics": {"metrics"},
+		"/pods": {"pods", "proxy"}, "/pods/": {"pods", "proxy"}, "/runningpods/": {"pods", "proxy"}, "/podsx": {"proxy"},
+		"/healthz": {"healthz", "proxy"}, "/healthz/syncloop": {"healthz", "proxy"}, "/configz": {"configz", "proxy"},
+		"/stats/summary": {"stats"}, "/metrics": {"metrics"}, "/metrics/cadvisor": {"metrics"}, "/metrics/probes": {"metrics"}, "/logs/": {"log"}, "/logs/a/b": {"log"},
 		"/metrics/resource": {"metrics"}, "/exec/ns/p/c": {"proxy"}, "/containerLogs/ns/p/c": {"proxy"}, "/statsx": {"proxy"},
 	} {
 		if diff := cmp.Diff(want, subresources(path)); diff != "" {
