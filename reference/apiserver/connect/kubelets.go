@@ -44,6 +44,10 @@ func (k *kubelets) find(ctx context.Context, node string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	return kubeletOf(n)
+}
+
+func kubeletOf(n *corev1.Node) (*url.URL, error) {
 	host, err := addressOf(n)
 	if err != nil {
 		return nil, err

@@ -130,10 +130,14 @@ func (b *builtInServer) buildGroups(cfg genericapiserver.Config) (*registry.Buil
 	if err := b.addConnections(core, built, cfg.Authorization.Authorizer, b.slices); err != nil {
 		return nil, err
 	}
+	used, err := b.usage(built)
+	if err != nil {
+		return nil, err
+	}
 	core["componentstatuses"] = registrycore.NewComponentStatuses(componentChecks(b.client, b.etcd))
 	built.Groups = append(built.Groups,
 		otherGroup(metricsv1beta1.GroupName, map[string]map[string]rest.Storage{
-			metricsv1beta1.SchemeGroupVersion.Version: metrics.Install(metrics.Nothing{}),
+			metricsv1beta1.SchemeGroupVersion.Version: metrics.Install(used),
 		}),
 		otherGroup(authenticationv1.GroupName, reviews.AuthenticationGroup(cfg.Authentication.Authenticator, audiences)),
 		otherGroup(authorizationv1.GroupName, reviews.AuthorizationGroup(cfg.Authorization.Authorizer, b.authz.rules)))

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/rest"
 	utilproxy "k8s.io/apiserver/pkg/util/proxy"
-	"k8s.io/client-go/transport"
 
 	"github.com/etalon-dev/etalon/reference/apiserver/connect"
 	"github.com/etalon-dev/etalon/reference/apiserver/registry"
@@ -24,9 +23,7 @@ func (b *builtInServer) addConnections(core map[string]rest.Storage, built *regi
 		Services:       connect.From[*corev1.Service](built.Services),
 		EndpointSlices: slices,
 		Authorizer:     z,
-		KubeletTLS: transport.TLSConfig{
-			CertFile: b.options.KubeletCertFile, KeyFile: b.options.KubeletKeyFile, CAFile: b.options.KubeletCAFile,
-		},
+		KubeletTLS:     b.kubeletTLS(),
 	})
 	if err != nil {
 		return err
