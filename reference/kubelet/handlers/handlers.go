@@ -18,6 +18,8 @@ import (
 // Result is what one check found.
 type Result struct {
 	OK bool
+	// Warning: OK, but users should look at the message.
+	Warning bool
 	// Message tells what was seen, for the event of a failure.
 	Message string
 }

@@ -48,7 +48,7 @@ func TestHTTP(t *testing.T) {
 		{"/code/400", false, "HTTP probe failed with statuscode: 400"},
 		{"/code/503?x=1", false, "HTTP probe failed with statuscode: 503"},
 		{"/here", false, "HTTP probe failed with statuscode: 500"},
-		{"/away", true, ""},
+		{"/away", true, "Probe terminated redirects, Response body: "},
 		{"/headers", true, ""},
 	} {
 		get := &v1.HTTPGetAction{Path: c.path, Port: intstr.Parse(u.Port()),

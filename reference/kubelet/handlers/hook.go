@@ -18,7 +18,7 @@ func Hook(ctx context.Context, e Exec, t Target, h *v1.LifecycleHandler) error {
 		}
 		return err
 	case h.HTTPGet != nil:
-		req, err := request(ctx, t, h.HTTPGet)
+		req, err := request(ctx, t, h.HTTPGet, hookAgent)
 		if err != nil {
 			return err
 		}

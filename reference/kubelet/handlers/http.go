@@ -11,61 +11,97 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
 )
 
-// userAgent is what the checked see; pages on probes name it.
-const userAgent = "kube-probe/1.37"
+// What the asked see of who asks; pages on probes name the first.
+const (
+	probeAgent = "kube-probe/1.37"
+	hookAgent  = "kube-lifecycle/1.37"
+)
 
-// errElsewhere ends the following of redirects that leave the host.
-var errElsewhere = errors.New("redirected to another host")
-
-// client makes a connection per request, as a new client of the container would. Certificates
-// are not verified: the container is reached by its address, not by a name.
-func client(timeout time.Duration) *http.Client {
-	return &http.Client{
-		Timeout: timeout,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-		},
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if req.URL.Hostname() != via[0].URL.Hostname() {
-				return errElsewhere
-			}
-			if len(via) >= 10 {
-				return errors.New("stopped after 10 redirects")
-			}
-			return nil
-		},
-	}
+// transport makes a connection per request, as a new client of the container would, and asks for nothing that the
+// probe does not. Certificates are not verified: the container is reached by its address, not by a name.
+var transport = &http.Transport{
+	DisableKeepAlives:  true,
+	DisableCompression: true,
+	TLSClientConfig:    &tls.Config{InsecureSkipVerify: true},
+	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialer(0).DialContext(ctx, network, address)
+	},
+	// An answer's header has to be read whole; nobody's needs more.
+	MaxResponseHeaderBytes: 64 << 10,
+	ReadBufferSize:         4 << 10,
+	WriteBufferSize:        1 << 10,
 }
 
-// HTTP makes the request. Codes from 200 to 399 are OK; a redirect to another host too, since
+func client(timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: transport, CheckRedirect: sameHost}
+}
+
+// sameHost ends the following of redirects that leave the host: the redirect itself is the answer then.
+func sameHost(req *http.Request, via []*http.Request) error {
+	if req.URL.Hostname() != via[0].URL.Hostname() {
+		return http.ErrUseLastResponse
+	}
+	if len(via) >= 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	return nil
+}
+
+// HTTP makes the request. Codes from 200 to 399 are OK; a redirect that was not followed too, with a warning, since
 // nothing can be said of what is there.
 func HTTP(ctx context.Context, t Target, get *v1.HTTPGetAction, timeout time.Duration) (Result, error) {
-	req, err := request(ctx, t, get)
+	req, err := request(ctx, t, get, probeAgent)
 	if err != nil {
 		return Result{}, err
 	}
 	resp, err := client(timeout).Do(req)
-	if errors.Is(err, errElsewhere) {
-		return Result{OK: true, Message: "Probe terminated redirects"}, nil
-	}
 	if err != nil {
 		return Result{Message: err.Error()}, nil
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, maxOutput))
-	if resp.StatusCode >= http.StatusOK && resp.StatusCode < http.StatusBadRequest {
+	switch code := resp.StatusCode; {
+	case code < http.StatusOK || code >= http.StatusBadRequest:
+		return Result{Message: fmt.Sprintf("HTTP probe failed with statuscode: %d", code)}, nil
+	case code < http.StatusMultipleChoices:
+		if err := skim(resp.Body); err != nil {
+			return Result{Message: err.Error()}, nil
+		}
 		return Result{OK: true}, nil
+	default:
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxOutput))
+		if err != nil {
+			return Result{Message: err.Error()}, nil
+		}
+		return Result{OK: true, Warning: true, Message: "Probe terminated redirects, Response body: " + string(text)}, nil
 	}
-	return Result{Message: fmt.Sprintf("HTTP probe failed with statuscode: %d", resp.StatusCode)}, nil
 }
 
-func request(ctx context.Context, t Target, get *v1.HTTPGetAction) (*http.Request, error) {
+var buffers = sync.Pool{New: func() any { return new([2 << 10]byte) }}
+
+// skim reads the beginning of an answer, which must be whole, and keeps nothing of it.
+func skim(body io.Reader) error {
+	buffer := buffers.Get().(*[2 << 10]byte)
+	defer buffers.Put(buffer)
+	for left := maxOutput; left > 0; {
+		n, err := body.Read(buffer[:min(left, len(buffer))])
+		left -= n
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func request(ctx context.Context, t Target, get *v1.HTTPGetAction, agent string) (*http.Request, error) {
 	port, err := Port(t.Container, get.Port)
 	if err != nil {
 		return nil, err
@@ -82,28 +118,19 @@ func request(ctx context.Context, t Target, get *v1.HTTPGetAction) (*http.Reques
 	if u.Scheme == "" {
 		u.Scheme = "http"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Accept", "*/*")
-	replaced := map[string]bool{}
+	req := (&http.Request{Method: http.MethodGet, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}).WithContext(ctx)
 	for _, h := range get.HTTPHeaders {
-		key := http.CanonicalHeaderKey(h.Name)
-		if !replaced[key] {
-			req.Header.Del(key)
-			replaced[key] = true
-		}
-		if key == "Host" {
-			req.Host = h.Value
-		}
-		if h.Value == "" && (key == "Accept" || key == "User-Agent") {
-			// An empty value takes a default header away.
-			req.Header[key] = nil
-			continue
-		}
-		req.Header.Add(key, h.Value)
+		req.Header.Add(h.Name, h.Value)
 	}
+	// A default is replaced by the probe's own, and taken away by an empty one.
+	for name, value := range map[string]string{"User-Agent": agent, "Accept": "*/*"} {
+		if own, ok := req.Header[name]; !ok {
+			req.Header[name] = []string{value}
+		} else if own[0] == "" {
+			// A nil slice, unlike none, keeps net/http from adding a User-Agent of its own.
+			req.Header[name] = nil
+		}
+	}
+	req.Host = req.Header.Get("Host")
 	return req, nil
 }

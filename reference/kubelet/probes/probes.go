@@ -103,7 +103,8 @@ func (p *Prober) start(ctx context.Context, pod *v1.Pod, spec *v1.Container, c *
 	all, stop := context.WithCancel(ctx)
 	killing, restart := context.WithCancel(all)
 	i := &instance{stop: stop, restart: restart, started: spec.StartupProbe == nil, ready: spec.ReadinessProbe == nil}
-	if old := lastWord(pod, c); old != nil {
+	old := lastWord(pod, c)
+	if old != nil {
 		i.started = i.started || (old.Started != nil && *old.Started)
 		i.ready = i.ready || old.Ready
 	}
@@ -111,7 +112,7 @@ func (p *Prober) start(ctx context.Context, pod *v1.Pod, spec *v1.Container, c *
 	if p.ending {
 		restart()
 	}
-	r := &run{Prober: p, pod: pod, spec: spec, started: c.StartedAt, instance: i,
+	r := &run{Prober: p, pod: pod, spec: spec, started: c.StartedAt, instance: i, resumed: old != nil && old.Ready,
 		target: handlers.Target{Container: spec, ID: c.ID, IP: ip}}
 	go func() {
 		if !i.started && !r.startup(killing) {

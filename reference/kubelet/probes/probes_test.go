@@ -167,3 +167,58 @@ func TestAStartupProbeThatNeverPassesKills(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAgentThatComesBackBelievesItsLastWordAndDoesNotAskAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 100
+		spec := v1.Container{Name: "c", ReadinessProbe: probe(10, 3)}
+		was := v1.ContainerStatus{Name: "c", ContainerID: "containerd://1", Ready: true, State: v1.ContainerState{Running: &v1.ContainerStateRunning{}}}
+		pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{spec}}, Status: v1.PodStatus{ContainerStatuses: []v1.ContainerStatus{was}}}
+		c := &container{}
+		var all []*Prober
+		for range n {
+			p := New(c, record.NewFakeRecorder(1000), func() {})
+			defer p.Stop()
+			p.Sync(t.Context(), pod, &runtime.Pod{Containers: []runtime.Container{{ID: "1", Name: "c", State: runtime.StateRunning, StartedAt: time.Now().Add(-time.Hour)}}}, "")
+			if _, ready, _ := p.Verdicts(); !ready["1"] {
+				t.Fatal("a container that was ready is not, before it was asked")
+			}
+			all = append(all, p)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if c.asked < n/5 || c.asked > n*4/5 {
+			t.Errorf("after half a period %d of %d were asked; want about half", c.asked, n)
+		}
+		time.Sleep(35 * time.Second)
+		synctest.Wait()
+		for _, p := range all {
+			if _, ready, _ := p.Verdicts(); ready["1"] {
+				t.Fatal("ready although four probes failed")
+			}
+		}
+	})
+}
+
+func TestARestartedContainerIsCountedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &container{}
+		spec := v1.Container{LivenessProbe: probe(1, 3)}
+		p := begin(t.Context(), spec, c)
+		defer p.Stop()
+		time.Sleep(1500 * time.Millisecond) // two failures
+		spec.Name = "c"
+		pod := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{spec}}}
+		p.Sync(t.Context(), pod, &runtime.Pod{Containers: []runtime.Container{{ID: "2", Name: "c", State: runtime.StateRunning, StartedAt: time.Now()}}}, "")
+		time.Sleep(1500 * time.Millisecond) // and two more, of another instance
+		synctest.Wait()
+		if _, _, faults := p.Verdicts(); len(faults) != 0 {
+			t.Errorf("failures of the instance before count: %v", faults)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if _, _, faults := p.Verdicts(); faults["2"].Probe != "liveness" {
+			t.Errorf("after three failures of its own: %v", faults)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -19,6 +20,8 @@ type run struct {
 	target   handlers.Target
 	started  time.Time
 	instance *instance
+	// resumed: another agent has asked before, and found the container well.
+	resumed bool
 }
 
 // startup probes until the container has started; false if it never does.
@@ -64,11 +67,15 @@ const eager = 50 * time.Millisecond
 func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(ok bool) bool) {
 	period := time.Duration(max(p.PeriodSeconds, 1)) * time.Second
 	first := r.started.Add(time.Duration(p.InitialDelaySeconds) * time.Second)
+	if r.resumed && !first.After(time.Now()) {
+		// An agent that comes back would ask all containers of the node at once, and so again every period.
+		first = time.Now().Add(rand.N(period))
+	}
 	timer := time.NewTimer(max(time.Until(first), 0))
 	defer timer.Stop()
 	var c count
 	pause, regular := eager, time.Now().Add(max(time.Until(first), 0)).Add(period)
-	early := kind != "Liveness"
+	early := kind != "Liveness" && !r.resumed
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,11 +96,14 @@ func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(o
 		early = false
 		timer.Reset(max(period-time.Since(asked), 0))
 		if err != nil {
-			r.warn("%s probe errored and resulted in unknown state: %v", kind, err)
+			r.warn("Unhealthy", "%s probe errored and resulted in unknown state: %v", kind, err)
 			continue
 		}
-		if !result.OK {
-			r.warn("%s probe failed: %s", kind, result.Message)
+		switch {
+		case !result.OK:
+			r.warn("Unhealthy", "%s probe failed: %s", kind, result.Message)
+		case result.Warning:
+			r.warn("ProbeWarning", "%s probe warning: %s", kind, result.Message)
 		}
 		if ok, reached := c.answer(p, result.OK); reached && !verdict(ok) {
 			return
@@ -101,8 +111,8 @@ func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(o
 	}
 }
 
-func (r *run) warn(format string, args ...any) {
-	r.recorder.Eventf(events.Container(r.pod, r.spec.Name), v1.EventTypeWarning, "Unhealthy", format, args...)
+func (r *run) warn(reason, format string, args ...any) {
+	r.recorder.Eventf(events.Container(r.pod, r.spec.Name), v1.EventTypeWarning, reason, format, args...)
 }
 
 // set changes the instance's verdicts and tells if that made a difference.
