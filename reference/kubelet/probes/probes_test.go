@@ -87,6 +87,43 @@ func TestAContainerThatComesUpDoesNotLoseAPeriod(t *testing.T) {
 	})
 }
 
+func TestAContainerThatTakesItsTimeIsAskedBetweenTheTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &container{}
+		p := begin(t.Context(), v1.Container{ReadinessProbe: probe(60, 3)}, c)
+		defer p.Stop()
+		time.Sleep(6 * time.Second)
+		c.set(true)
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		if _, ready, _ := p.Verdicts(); !ready["1"] {
+			t.Error("not ready, long before the second tick")
+		}
+		before := c.asked
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if c.asked-before != 10 {
+			t.Errorf("asked %d times in ten minutes, every minute", c.asked-before)
+		}
+	})
+}
+
+func TestTheFirstFailureOfAStartupProbeCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := begin(t.Context(), v1.Container{StartupProbe: probe(60, 1)}, &container{})
+		defer p.Stop()
+		time.Sleep(500 * time.Millisecond)
+		if _, _, faults := p.Verdicts(); len(faults) != 0 {
+			t.Errorf("while the container comes up: %v", faults)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if _, _, faults := p.Verdicts(); faults["1"].Probe != "startup" {
+			t.Errorf("after its first failure, with a threshold of 1: %v", faults)
+		}
+	})
+}
+
 func TestReadinessFallsAfterItsThresholdAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &container{ok: true}

@@ -55,27 +55,37 @@ func (r *run) liveness(ctx context.Context) {
 	})
 }
 
-// eager is how soon a container that has not answered well yet is asked again, at first.
-const eager = 50 * time.Millisecond
+// eager is how soon a container that has not answered well yet is asked again, at first, and patience how long its
+// failures do not count.
+const (
+	eager    = 50 * time.Millisecond
+	patience = time.Second
+)
 
-// loop asks when the initial delay is over, then every period, and hands over each verdict
-// until it returns false or ctx ends.
+// loop asks when the initial delay is over, then every period, and hands over each verdict until it returns false or
+// ctx ends.
 //
-// A container that is still coming up when it is first asked would lose a whole period by that
-// (10 s by default). So startup and readiness probes ask again soon, within the first period
-// only; what they find then counts only if it is good.
+// A container that is still coming up when it is first asked would lose a whole period by that (10 s by default). So
+// startup and readiness probes ask in between too, in the first period; what they find then counts only if it is good.
+// (docs: tasks/configure-pod-container/configure-liveness-readiness-startup-probes, periodSeconds.)
 func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(ok bool) bool) {
 	period := time.Duration(max(p.PeriodSeconds, 1)) * time.Second
 	first := r.started.Add(time.Duration(p.InitialDelaySeconds) * time.Second)
-	if r.resumed && !first.After(time.Now()) {
-		// An agent that comes back would ask all containers of the node at once, and so again every period.
-		first = time.Now().Add(rand.N(period))
+	now := time.Now()
+	if first.Before(now) {
+		first = now
+		if r.resumed {
+			// An agent that comes back would ask all containers of the node at once, and so again every period.
+			first = now.Add(rand.N(period))
+		}
 	}
-	timer := time.NewTimer(max(time.Until(first), 0))
+	timer := time.NewTimer(first.Sub(now))
 	defer timer.Stop()
+	regular, between, pause := first, time.Time{}, eager
+	if kind != "Liveness" && !r.resumed {
+		regular, between = first.Add(min(period, patience)), first.Add(period)
+	}
 	var c count
-	pause, regular := eager, time.Now().Add(max(time.Until(first), 0)).Add(period)
-	early := kind != "Liveness" && !r.resumed
 	for {
 		select {
 		case <-ctx.Done():
@@ -83,31 +93,44 @@ func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(o
 		case <-timer.C:
 		}
 		asked := time.Now()
-		early = early && asked.Before(regular)
 		result, err := check(ctx, r.exec, r.target, p)
 		if ctx.Err() != nil {
 			return
 		}
-		if early && (err != nil || !result.OK) {
-			timer.Reset(min(pause, max(time.Until(regular), 0)))
-			pause *= 2
+		good, extra := err == nil && result.OK, asked.Before(regular)
+		if good {
+			between = time.Time{}
+		}
+		if good || !extra {
+			r.tell(kind, result, err)
+			regular = asked.Add(period)
+		}
+		next := regular
+		if asked.Before(between) {
+			next, pause = asked.Add(pause), 2*pause
+			if next.After(regular) {
+				next = regular
+			}
+		}
+		timer.Reset(max(time.Until(next), 0))
+		if err != nil || (extra && !good) {
 			continue
 		}
-		early = false
-		timer.Reset(max(period-time.Since(asked), 0))
-		if err != nil {
-			r.warn("Unhealthy", "%s probe errored and resulted in unknown state: %v", kind, err)
-			continue
-		}
-		switch {
-		case !result.OK:
-			r.warn("Unhealthy", "%s probe failed: %s", kind, result.Message)
-		case result.Warning:
-			r.warn("ProbeWarning", "%s probe warning: %s", kind, result.Message)
-		}
-		if ok, reached := c.answer(p, result.OK); reached && !verdict(ok) {
+		if ok, reached := c.answer(p, good); reached && !verdict(ok) {
 			return
 		}
+	}
+}
+
+// tell records what users should know of an answer.
+func (r *run) tell(kind string, result handlers.Result, err error) {
+	switch {
+	case err != nil:
+		r.warn("Unhealthy", "%s probe errored and resulted in unknown state: %v", kind, err)
+	case !result.OK:
+		r.warn("Unhealthy", "%s probe failed: %s", kind, result.Message)
+	case result.Warning:
+		r.warn("ProbeWarning", "%s probe warning: %s", kind, result.Message)
 	}
 }
 
