@@ -17,6 +17,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/namespaces"
 	_ "github.com/etalon-dev/etalon/conformance/nodes"
 	_ "github.com/etalon-dev/etalon/conformance/pods"
+	_ "github.com/etalon-dev/etalon/conformance/probes"
 	_ "github.com/etalon-dev/etalon/conformance/replication"
 	_ "github.com/etalon-dev/etalon/conformance/scheduling"
 	_ "github.com/etalon-dev/etalon/conformance/services"
