@@ -103,7 +103,7 @@ func (c *Cluster) allNodes() []node.Node {
 }
 
 // entries are all that a cluster keeps in its data directory; Down removes these and nothing else.
-var entries = []string{"pki", "kubeconfig", "kubeconfigs", "etcd", "logs", "nodes", "registry", controlPlaneFile, controlPlaneState, simulationFile, simulationState, recordFile, lockFile}
+var entries = []string{"pki", "kubeconfig", "kubeconfigs", "etcd", "logs", "nodes", "registry", controlPlaneFile, controlPlaneState, simulationFile, simulationState, kubeletConfig, recordFile, lockFile}
 
 // checkDataDir refuses a directory that holds something other than this cluster.
 func checkDataDir(dir, name string) error {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -83,5 +84,25 @@ func TestExternalEtcdTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 	got := arguments(&Cluster{DataDir: "/d", EtcdServers: []string{"http://a", "http://b"}})
 	if !strings.Contains(got, "--etcd-servers http://a --etcd-servers http://b") || strings.Contains(got, "--etcd-dir") {
 		t.Errorf("external: %s", got)
+	}
+}
+
+func TestNodesKeepTheirKubeletConfiguration(t *testing.T) {
+	given := filepath.Join(t.TempDir(), "config.yaml")
+	text := "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 30\n"
+	if err := os.WriteFile(given, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Name: "a", DataDir: t.TempDir()}
+	for _, file := range []string{given, ""} { // the second `up` names none
+		if err := c.keepKubeletConfig(file); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := os.ReadFile(c.path(kubeletConfig)); err != nil || string(kept) != text {
+			t.Errorf("given %q: kept %q, %v", file, kept, err)
+		}
+	}
+	if !slices.Contains(entries, kubeletConfig) {
+		t.Error("it stays when the cluster is taken down")
 	}
 }
