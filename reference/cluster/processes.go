@@ -14,6 +14,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/cluster/init/spec"
 	"github.com/etalon-dev/etalon/reference/cluster/node"
 	"github.com/etalon-dev/etalon/reference/cluster/process"
+	"github.com/etalon-dev/etalon/reference/kubelet/config"
 	"github.com/etalon-dev/etalon/reference/network"
 )
 
@@ -90,6 +91,16 @@ func (c *Cluster) findControlPlane() (*process.Handle, error) {
 // kubeletConfig is the nodes' KubeletConfiguration, in the data directory and in each node's.
 const kubeletConfig = "kubelet.yaml"
 
+// ownStaticPods tells whether the nodes' KubeletConfiguration says itself where static pods are described.
+func (c *Cluster) ownStaticPods() bool {
+	text, err := os.ReadFile(c.path(kubeletConfig))
+	if err != nil {
+		return false
+	}
+	given, err := config.Parse(text)
+	return err == nil && given.StaticPodPath != ""
+}
+
 // nodeProcesses lists the processes of a node; their paths are those inside it.
 func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 	file := func(name string) string { return filepath.Join(n.Dir, name) }
@@ -102,6 +113,9 @@ func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 			"--container-runtime-endpoint", "unix://"+containerd.Socket,
 			"--cluster-dns", network.DNSService.String(), "--cluster-domain", "cluster.local",
 			"--tls-cert-file", file("kubelet.crt"), "--tls-private-key-file", file("kubelet.key"), "--client-ca-file", file("ca.crt"))
+		if !c.ownStaticPods() {
+			agent.Args = append(agent.Args, "--pod-manifest-path", node.Manifests)
+		}
 		if _, err := os.Stat(file(kubeletConfig)); err == nil {
 			agent.Args = append(agent.Args, "--config", file(kubeletConfig))
 		}

@@ -54,6 +54,7 @@ func Command() *cobra.Command {
 	f.StringVar(&o.RootDir, "root-dir", "/var/lib/kubelet", "directory for volumes and other files of pods")
 	f.StringVar(&o.PodLogsDir, "pod-logs-dir", "/var/log/pods", "directory for the containers' logs")
 	f.StringVar(&o.RuntimeEndpoint, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's socket")
+	f.String("pod-manifest-path", "", "directory or file that describes static pods")
 	f.StringSlice("cluster-dns", nil, "address of the cluster's DNS")
 	f.String("cluster-domain", "cluster.local", "the cluster's DNS domain")
 	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
@@ -83,6 +84,11 @@ func (o *Options) configure(flags *pflag.FlagSet, file string) (err error) {
 	}
 	if flags.Changed("cluster-dns") {
 		if o.Kubelet.ClusterDNS, err = flags.GetStringSlice("cluster-dns"); err != nil {
+			return err
+		}
+	}
+	if flags.Changed("pod-manifest-path") {
+		if o.Kubelet.StaticPodPath, err = flags.GetString("pod-manifest-path"); err != nil {
 			return err
 		}
 	}

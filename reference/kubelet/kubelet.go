@@ -26,6 +26,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/stats"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -98,16 +99,12 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer listener.Close()
-	if err := self.Register(ctx); err != nil {
-		return err
-	}
-	klog.FromContext(ctx).Info("Node registered", "node", o.NodeName, "ready", node.Ready(self.Node()), "after", time.Since(began))
-
 	recorder := events.NewRecorder(ctx, client, o.NodeName)
 	statuses := status.NewManager(client)
-	sources := newSources(ctx, client, o.NodeName)
+	mirrors := static.NewMirrors(client, self.Node, statuses)
+	sources := newSources(ctx, client, o.NodeName, mirrors)
 	manager := pods.New(ctx, pods.Config{
-		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses,
+		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,
@@ -128,14 +125,25 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 
+	own := static.NewSource(o.Kubelet, o.NodeName, manager)
+	complete := make(chan struct{})
 	var group sync.WaitGroup
-	group.Go(func() { self.Run(ctx) })
-	group.Go(func() { self.Heartbeat(ctx) })
+	group.Go(func() { manager.Run(ctx, complete) })
+	group.Go(func() { own.Run(ctx) })
+	group.Go(func() { mirrors.Run(ctx) })
 	group.Go(func() { statuses.Run(ctx, statusWriters) })
 	group.Go(func() {
-		if sources.start(ctx, manager) {
+		// The pods of the node itself do not wait for the API server, which may be one of them.
+		if err := self.Register(ctx); err != nil {
+			return
+		}
+		klog.FromContext(ctx).Info("Node registered", "node", o.NodeName, "ready", node.Ready(self.Node()), "after", time.Since(began))
+		group.Go(func() { self.Run(ctx) })
+		group.Go(func() { self.Heartbeat(ctx) })
+		if sources.start(ctx, manager) && closed(ctx, own.Read()) {
 			recordStart(recorder, self.Node())
-			manager.Run(ctx)
+			mirrors.Complete()
+			close(complete)
 		}
 	})
 	err = s.Serve(ctx, listener)

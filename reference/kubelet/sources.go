@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 )
 
 // sources are what the agent follows at the API server: the pods of its node, and Services,
@@ -24,11 +25,12 @@ type sources struct {
 	pods    cache.Store
 	control cache.Controller
 	manager *pods.Manager
+	mirrors *static.Mirrors
 	synced  cache.InformerSynced
 }
 
-func newSources(ctx context.Context, client kubernetes.Interface, node string) *sources {
-	s := &sources{shared: informers.NewSharedInformerFactory(client, 0)}
+func newSources(ctx context.Context, client kubernetes.Interface, node string, mirrors *static.Mirrors) *sources {
+	s := &sources{shared: informers.NewSharedInformerFactory(client, 0), mirrors: mirrors}
 	services := s.shared.Core().V1().Services()
 	s.listing, s.synced = services.Lister(), services.Informer().HasSynced
 	s.pods, s.control = cache.NewInformerWithOptions(cache.InformerOptions{
@@ -36,7 +38,7 @@ func newSources(ctx context.Context, client kubernetes.Interface, node string) *
 			fields.OneTermEqualSelector("spec.nodeName", node)),
 		ObjectType: &v1.Pod{},
 		Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { s.manager.Update(o.(*v1.Pod)) },
+			AddFunc:    func(o any) { s.add(o.(*v1.Pod)) },
 			UpdateFunc: func(old, now any) { s.update(old.(*v1.Pod), now.(*v1.Pod)) },
 			DeleteFunc: func(o any) { s.gone(o) },
 		},
@@ -44,19 +46,32 @@ func newSources(ctx context.Context, client kubernetes.Interface, node string) *
 	return s
 }
 
+func (s *sources) add(pod *v1.Pod) {
+	if static.IsMirror(pod) {
+		s.mirrors.Seen(pod)
+		return
+	}
+	s.manager.Update(pod)
+}
+
 // update hands over a new version; another uid under the same name is another pod.
 func (s *sources) update(old, now *v1.Pod) {
 	if old.UID != now.UID {
-		s.manager.Gone(old.UID)
+		s.gone(old)
 	}
-	s.manager.Update(now)
+	s.add(now)
 }
 
 func (s *sources) gone(o any) {
 	if unknown, ok := o.(cache.DeletedFinalStateUnknown); ok {
 		o = unknown.Obj
 	}
-	if pod, ok := o.(*v1.Pod); ok {
+	pod, ok := o.(*v1.Pod)
+	switch {
+	case !ok:
+	case static.IsMirror(pod):
+		s.mirrors.Gone(pod)
+	default:
 		s.manager.Gone(pod.UID)
 	}
 }

@@ -21,3 +21,13 @@ func synced(ctx context.Context, has cache.InformerSynced) bool {
 	}
 	return true
 }
+
+// closed waits until the channel is; false if ctx ended before.
+func closed(ctx context.Context, c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

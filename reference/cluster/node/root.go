@@ -22,6 +22,9 @@ var (
 	}{{"/var", 0o755}, {"/tmp", 0o777 | os.ModeSticky}}
 )
 
+// Manifests is where a file makes a static pod, in the node; from the machine it is below the node's own directory.
+const Manifests = "/var/lib/kubelet/manifests"
+
 func (n Node) root() string { return filepath.Join(n.Dir, "rootfs") }
 
 // prepareDisk makes what the mounts of setup need; what an earlier life wrote stays.
@@ -42,6 +45,9 @@ func (n Node) prepareDisk() error {
 		if err := os.Chmod(dir, o.mode); err != nil {
 			return err
 		}
+	}
+	if err := os.MkdirAll(filepath.Join(n.Dir, Manifests), 0o700); err != nil {
+		return err
 	}
 	if err := os.Symlink("/run", filepath.Join(n.Dir, "var", "run")); err != nil && !errors.Is(err, os.ErrExist) {
 		return err

@@ -19,6 +19,7 @@ import (
 var supported = []string{
 	"clusterDNS", "clusterDomain", "maxPods",
 	"enableSystemLogHandler",
+	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",
 }
 
 // Load reads the file and fills in defaults. Unknown and repeated fields, values that cannot be and settings that this

@@ -11,6 +11,8 @@ import (
 // is the value that describes what the agent does.
 func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	or(&c.PodLogsDir, "/var/log/pods")
+	or(&c.FileCheckFrequency.Duration, 20*time.Second)
+	or(&c.HTTPCheckFrequency.Duration, 20*time.Second)
 	or(&c.Port, 10250)
 	or(&c.ClusterDomain, "cluster.local")
 	or(&c.MaxPods, 110)

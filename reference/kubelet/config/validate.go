@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 )
@@ -22,6 +24,17 @@ func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
 	}
 	if c.MaxPods < 0 {
 		out = append(out, fmt.Errorf("maxPods: %d: must not be negative", c.MaxPods))
+	}
+	for _, f := range []struct {
+		name  string
+		given metav1.Duration
+	}{{"fileCheckFrequency", c.FileCheckFrequency}, {"httpCheckFrequency", c.HTTPCheckFrequency}} {
+		if f.given.Duration < 0 {
+			out = append(out, fmt.Errorf("%s: %v: must not be negative", f.name, f.given.Duration))
+		}
+	}
+	if u, err := url.Parse(c.StaticPodURL); c.StaticPodURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https") {
+		out = append(out, fmt.Errorf("staticPodURL: %q is not the URL of a web server", c.StaticPodURL))
 	}
 	return out
 }

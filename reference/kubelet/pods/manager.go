@@ -19,6 +19,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -36,6 +37,14 @@ type Cgroups interface {
 	Unified() bool
 }
 
+// Mirrors keeps, at the API server, one mirror of each static pod.
+type Mirrors interface {
+	// Set says how a static pod is.
+	Set(pod *v1.Pod, s v1.PodStatus)
+	// Forget says that nothing is left of a static pod.
+	Forget(pod *v1.Pod)
+}
+
 // Config is what a Manager works with.
 type Config struct {
 	Client   kubernetes.Interface
@@ -43,6 +52,8 @@ type Config struct {
 	Cgroups  Cgroups
 	Recorder record.EventRecorder
 	Statuses *status.Manager
+	// Mirrors hears of the pods that are the node's own.
+	Mirrors  Mirrors
 	Spec     spec.Node
 	NodeName string
 	// HostIPs are the node's addresses, the primary first.
@@ -67,6 +78,8 @@ type Manager struct {
 	ctx     context.Context
 	mu      sync.Mutex
 	workers map[types.UID]*worker
+	// next are static pods that wait until nothing is left of the one whose name they have.
+	next map[types.NamespacedName]*v1.Pod
 	// taken are the pods that hold resources of the node.
 	taken   map[types.UID]*v1.Pod
 	running sync.WaitGroup
@@ -74,7 +87,7 @@ type Manager struct {
 
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.
 func New(ctx context.Context, c Config) *Manager {
-	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, taken: map[types.UID]*v1.Pod{}}
+	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, next: map[types.NamespacedName]*v1.Pod{}, taken: map[types.UID]*v1.Pod{}}
 	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
 	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
 	m.volumes = c.Volumes
@@ -87,15 +100,39 @@ func (m *Manager) Update(pod *v1.Pod) {
 	defer m.mu.Unlock()
 	w := m.workers[pod.UID]
 	if w == nil {
+		if static.Is(pod) && m.namesake(pod) {
+			m.next[nameOf(pod)] = pod
+			return
+		}
 		w = m.start(pod)
 	}
 	w.tell(func(b *box) { b.pod = pod })
+}
+
+func nameOf(pod *v1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
+}
+
+// namesake tells whether another static pod of the name is not gone yet: a changed description replaces its pod, and
+// the two must not run at the same time. m.mu is held.
+func (m *Manager) namesake(pod *v1.Pod) bool {
+	for _, w := range m.workers {
+		if other := w.current(); other.UID != pod.UID && nameOf(other) == nameOf(pod) && (static.Is(other) || other.Spec.NodeName == "") {
+			return true
+		}
+	}
+	return false
 }
 
 // Gone says that the API server does not have the pod any more.
 func (m *Manager) Gone(uid types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for name, pod := range m.next {
+		if pod.UID == uid {
+			delete(m.next, name)
+		}
+	}
 	if w := m.workers[uid]; w != nil {
 		w.tell(func(b *box) { b.gone = true })
 	}
@@ -143,7 +180,7 @@ func (m *Manager) Pod(namespace, name string) *v1.Pod {
 	return found
 }
 
-// Sweep gives each pod that has anything on this node, and is none of the API server's, a
+// Sweep gives each pod that has anything on this node, and that nobody wants here, a
 // worker that removes it. It must not be called before every pod was handed over once.
 func (m *Manager) Sweep(ctx context.Context) {
 	log := klog.FromContext(ctx)
@@ -183,9 +220,16 @@ func (m *Manager) Sweep(ctx context.Context) {
 	}
 }
 
-// Run follows the runtime and sweeps, until ctx ends and all workers have.
-func (m *Manager) Run(ctx context.Context) {
+// Run follows the runtime and, once complete is closed, sweeps, until ctx ends and all workers have. It is complete
+// when every pod was handed over once.
+func (m *Manager) Run(ctx context.Context, complete <-chan struct{}) {
 	go m.Runtime.Watch(ctx, m.Wake)
+	select {
+	case <-ctx.Done():
+		m.running.Wait()
+		return
+	case <-complete:
+	}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for m.Sweep(ctx); ; {
@@ -208,8 +252,15 @@ func (m *Manager) start(pod *v1.Pod) *worker {
 		w.run(m.ctx)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.ctx.Err() == nil {
-			m.forget(pod.UID)
+		if m.ctx.Err() != nil {
+			return
+		}
+		m.forget(pod.UID)
+		if next := m.next[nameOf(pod)]; next != nil && !m.namesake(next) {
+			delete(m.next, nameOf(pod))
+			m.start(next)
+		} else if static.Is(pod) {
+			m.Mirrors.Forget(pod)
 		}
 	})
 	return w

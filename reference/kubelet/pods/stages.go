@@ -10,6 +10,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
 
@@ -162,7 +163,8 @@ func idle(p plan.Plan) bool {
 // stop has the containers and the sandbox stopped, and goes on when they are. A shorter grace
 // period than the one that is running takes effect at once.
 func (w *worker) stop(ctx context.Context, gone bool) {
-	grace := Grace(w.pod, gone)
+	// A static pod whose file was removed ends like one that was deleted, not like one deleted by force.
+	grace := Grace(w.pod, gone && !static.Is(w.pod))
 	if w.job != nil {
 		if w.job.stopping && grace >= w.job.grace {
 			return

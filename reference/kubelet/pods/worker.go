@@ -13,6 +13,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/probes"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
 
@@ -222,7 +223,10 @@ func (w *worker) report(now time.Time) {
 	w.mu.Lock()
 	w.shown = &s
 	w.mu.Unlock()
-	if w.pod.Spec.NodeName != "" {
+	switch {
+	case static.Is(w.pod):
+		w.m.Mirrors.Set(w.pod, s)
+	case w.pod.Spec.NodeName != "":
 		w.m.Statuses.Set(w.pod, s)
 	}
 }

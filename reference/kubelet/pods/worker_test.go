@@ -3,6 +3,8 @@ package pods
 import (
 	"context"
 	"os"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +14,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -30,6 +34,7 @@ type rig struct {
 	dir    string
 	// seen is the node as last seen, fresh as the API server has it.
 	seen, fresh *v1.Node
+	mirrors     *mirrors
 	*Manager
 	stop func()
 }
@@ -39,7 +44,7 @@ func newRig(t *testing.T, pods ...*v1.Pod) *rig {
 }
 
 func newRigOn(t *testing.T, seen, fresh *v1.Node, pods ...*v1.Pod) *rig {
-	r := &rig{t: t, cri: newFakeCRI(), client: fake.NewClientset(), dir: t.TempDir(), seen: seen, fresh: fresh}
+	r := &rig{t: t, cri: newFakeCRI(), client: fake.NewClientset(), dir: t.TempDir(), seen: seen, fresh: fresh, mirrors: &mirrors{said: map[types.UID]v1.PodPhase{}}}
 	for _, p := range pods {
 		if err := r.client.Tracker().Add(p); err != nil {
 			t.Fatal(err)
@@ -55,18 +60,20 @@ func (r *rig) boot(pods ...*v1.Pod) {
 	statuses := status.NewManager(r.client)
 	r.Manager = New(ctx, Config{
 		Client: r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
-		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Spec: spec.Node{LogsRoot: r.dir + "/logs"}, Volumes: volumes.New(r.dir, volumes.NewTokenCache(r.client)),
+		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Mirrors: r.mirrors, Spec: spec.Node{LogsRoot: r.dir + "/logs"},
+		Volumes:  volumes.New(r.dir, volumes.NewTokenCache(r.client)),
 		NodeName: "n", HostIPs: []string{"192.0.2.1"},
 		Node: func() *v1.Node { return r.seen }, FreshNode: func(context.Context) *v1.Node { return r.fresh }, Services: func() []*v1.Service { return nil },
 	})
 	for _, p := range pods {
 		r.Update(p)
 	}
-	ended := make(chan struct{})
+	ended, complete := make(chan struct{}), make(chan struct{})
+	close(complete)
 	go statuses.Run(ctx, 1)
 	go func() {
 		defer close(ended)
-		r.Manager.Run(ctx)
+		r.Manager.Run(ctx, complete)
 	}()
 	r.stop = func() {
 		cancel()
@@ -328,6 +335,62 @@ func TestAnEphemeralContainerIsStartedOnce(t *testing.T) {
 		r.want(want...)
 		if s := r.get("p").Status; s.Phase != v1.PodRunning || s.EphemeralContainerStatuses[0].State.Terminated == nil {
 			t.Errorf("ended: got %+v", s)
+		}
+	})
+}
+
+// mirrors notes what is said of static pods.
+type mirrors struct {
+	mu   sync.Mutex
+	said map[types.UID]v1.PodPhase
+}
+
+func (m *mirrors) Set(pod *v1.Pod, s v1.PodStatus) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.said[pod.UID] = s.Phase
+}
+
+func (m *mirrors) Forget(pod *v1.Pod) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.said, pod.UID)
+}
+
+func (m *mirrors) phase(uid types.UID) v1.PodPhase {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.said[uid]
+}
+
+func TestAStaticPodIsReplacedOnceItsPredecessorIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, changed := simple(v1.RestartPolicyAlways), simple(v1.RestartPolicyAlways)
+		old.Annotations = map[string]string{static.SourceAnnotation: "file"}
+		changed.Annotations, changed.UID = old.Annotations, "u2"
+		r := newRig(t)
+		defer r.stop()
+		r.Update(old)
+		r.settle()
+		if got := r.mirrors.phase("u"); got != v1.PodRunning {
+			t.Errorf("said of the first: %q", got)
+		}
+		r.cri.stubborn = true
+		r.Gone("u")
+		r.Update(changed)
+		time.Sleep(19 * time.Second)
+		synctest.Wait()
+		start := []string{"run sandbox of p", "create c 0", "start c"}
+		stop := []string{"stop c within 20", "stop sandbox", "remove sandbox"}
+		r.want(append(slices.Clone(start), stop[0])...)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		r.want(slices.Concat(start, stop, start)...)
+		if r.mirrors.phase("u2") != v1.PodRunning {
+			t.Errorf("said: %v", r.mirrors.said)
+		}
+		if list, err := r.client.CoreV1().Pods("ns").List(t.Context(), metav1.ListOptions{}); err != nil || len(list.Items) > 0 {
+			t.Errorf("pods at the API server: %v, %v", list.Items, err)
 		}
 	})
 }
