@@ -25,8 +25,8 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
-	"github.com/etalon-dev/etalon/reference/kubelet/stats"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
+	"github.com/etalon-dev/etalon/reference/kubelet/stats"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
