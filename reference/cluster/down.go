@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -147,7 +148,7 @@ func (c *Cluster) stop(ctx context.Context) error {
 	})
 	for n := 1; n <= network.MaxNodes; n++ {
 		// Also of nodes that the record has not been told of.
-		if n <= c.Nodes || exists(c.path("nodes", node.Name(n))) {
+		if slices.Contains(c.Numbers(), n) || exists(c.path("nodes", node.Name(n))) {
 			all.Go(func() error { return c.node(n).Cut(ctx) })
 		}
 	}

@@ -66,7 +66,8 @@ func (c *Cluster) log(component, onNode string) (string, error) {
 			return filepath.Join(n.Dir, "logs", component+".log"), nil
 		}
 	}
-	return "", fmt.Errorf("no node %q; there are %s to %s", onNode, node.Name(1), node.Name(c.Nodes))
+	_, err := c.member(onNode)
+	return "", err
 }
 
 // show copies a file, and what is added to it until ctx ends.

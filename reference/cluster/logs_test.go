@@ -6,7 +6,7 @@ import (
 )
 
 func TestLogsAreFoundByComponentAndNode(t *testing.T) {
-	c := &Cluster{DataDir: "/d", Nodes: 2}
+	c := &Cluster{DataDir: "/d", Members: Members{Nodes: 2}}
 	for _, test := range []struct{ component, node, file, problem string }{
 		{"apiserver", "", "/d/logs/apiserver.log", ""},
 		{"kubelet", "node-2", "/d/nodes/node-2/logs/kubelet.log", ""},

@@ -53,18 +53,21 @@ func (u *up) claim(o Options) error {
 		if nodes == 0 && !o.NoNodes {
 			nodes = 1
 		}
-		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Nodes: nodes, SimulatedNodes: o.SimulatedNodes, Simulate: o.Simulate, EtcdServers: o.EtcdServers,
+		c = &Cluster{ID: uuid.NewString(), Name: o.Name, Index: -1, Members: Members{Nodes: nodes}, SimulatedNodes: o.SimulatedNodes, Simulate: o.Simulate, EtcdServers: o.EtcdServers,
 			NoFsync: o.NoFsync, AuditPolicyFile: o.AuditPolicyFile, ControllersArgs: o.ControllersArgs, Without: o.Without, Created: time.Now().UTC(), DataDir: o.DataDir, Made: u.made}
 	case err != nil:
 		return err
 	case (o.Nodes != 0 || o.NoNodes) && o.Nodes < c.Nodes:
-		return fmt.Errorf("cluster %q has %d nodes; to have only %d, take it down first (etalon down%s)", c.Name, c.Nodes, o.Nodes, nameFlag(c.Name))
+		return fmt.Errorf("cluster %q has %d nodes; to have only %d, take it down first (etalon down%s), or some of them away (etalon node remove%s)", c.Name, c.Nodes, o.Nodes, nameFlag(c.Name), nameFlag(c.Name))
 	case o.Port != 0 && o.Port != c.Port:
 		return fmt.Errorf("cluster %q serves on port %d; to change that, take it down first (etalon down%s)", c.Name, c.Port, nameFlag(c.Name))
 	case o.SimulatedNodes != 0 && o.SimulatedNodes < c.SimulatedNodes:
 		return fmt.Errorf("cluster %q has %d simulated nodes; to have only %d, take it down first (etalon down%s)", c.Name, c.SimulatedNodes, o.SimulatedNodes, nameFlag(c.Name))
 	default:
-		c.Nodes, c.SimulatedNodes = max(c.Nodes, o.Nodes), max(c.SimulatedNodes, o.SimulatedNodes)
+		if _, err := c.grow(max(0, o.Nodes-c.Nodes)); err != nil {
+			return err
+		}
+		c.SimulatedNodes = max(c.SimulatedNodes, o.SimulatedNodes)
 		if o.Simulate != nil {
 			c.Simulate = o.Simulate
 		}
@@ -193,7 +196,8 @@ func (c *Cluster) missing() (missing, error) {
 	if m.controlPlane = running == nil; !m.controlPlane {
 		running.Close()
 	}
-	for _, n := range c.allNodes() {
+	on, _ := c.on()
+	for _, n := range on {
 		running, err := n.Find()
 		if err != nil {
 			return m, err
@@ -203,11 +207,11 @@ func (c *Cluster) missing() (missing, error) {
 			continue
 		}
 		// It may have got new neighbours.
-		err = c.plan().Route(running.Pid, n.Number, c.Nodes)
+		err = c.plan().Route(running.Pid, n.Number, n.All)
 		running.Close()
 		if err != nil {
 			return m, err
 		}
 	}
-	return m, nil
+	return m, c.plan().RouteMachine(c.Numbers())
 }

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/etalon-dev/etalon/fixtures/images"
 	"github.com/etalon-dev/etalon/reference/cluster/cgroup"
@@ -101,11 +104,18 @@ func (c *Cluster) ownStaticPods() bool {
 	return err == nil && given.StaticPodPath != ""
 }
 
+// poweringOff is how many seconds a kubelet has, besides what pods are given, to tell of its node's end.
+const poweringOff = 10
+
 // nodeProcesses lists the processes of a node; their paths are those inside it.
 func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 	file := func(name string) string { return filepath.Join(n.Dir, name) }
 	log := func(name string) string { return filepath.Join(n.Dir, "logs", name+".log") }
 	list := []spec.Process{c.etalon("containerd", log("containerd"), "--config", file("containerd.toml"))}
+	if c.has("proxy") {
+		list = append(list, c.etalon("proxy", log("proxy"), "--kubeconfig", file("proxy.kubeconfig"), "--node-name", n.Name(),
+			"--cluster-cidr", n.Plan.Pods().String()))
+	}
 	if c.has("kubelet") {
 		agent := c.etalon("kubelet", log("kubelet"),
 			"--kubeconfig", file("kubeconfig"), "--node-name", n.Name(), "--node-ip", n.Plan.Node(n.Number).Addr().String(),
@@ -116,14 +126,14 @@ func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 		if !c.ownStaticPods() {
 			agent.Args = append(agent.Args, "--pod-manifest-path", node.Manifests)
 		}
-		if _, err := os.Stat(file(kubeletConfig)); err == nil {
+		var shutdown time.Duration
+		if settings, err := config.Load(file(kubeletConfig)); err == nil {
 			agent.Args = append(agent.Args, "--config", file(kubeletConfig))
+			shutdown = config.ShutdownPeriod(settings)
 		}
+		// It is stopped first, by the signal that tells it that the node goes with it.
+		agent.StopSignal, agent.StopSeconds = int(unix.SIGPWR), int(shutdown.Seconds())+poweringOff
 		list = append(list, agent)
-	}
-	if c.has("proxy") {
-		list = append(list, c.etalon("proxy", log("proxy"), "--kubeconfig", file("proxy.kubeconfig"), "--node-name", n.Name(),
-			"--cluster-cidr", n.Plan.Pods().String()))
 	}
 	for i := range list {
 		list[i].Env = node.Environment(c.Programs)

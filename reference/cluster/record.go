@@ -24,7 +24,7 @@ type Cluster struct {
 	Name string `json:"name"`
 	// Index determines the cluster's addresses on this machine.
 	Index int `json:"index"`
-	Nodes int `json:"nodes"`
+	Members
 	// SimulatedNodes is how many nodes without containers there are, Simulate the settings of their simulator.
 	SimulatedNodes int      `json:"simulatedNodes,omitempty"`
 	Simulate       []string `json:"simulate,omitempty"`
@@ -89,15 +89,16 @@ func (c *Cluster) registryAddress() string {
 	return net.JoinHostPort(c.plan().Machine().Addr().String(), strconv.Itoa(c.RegistryPort))
 }
 
-// node describes the nth node, counted from 1.
+// node describes the node with that number.
 func (c *Cluster) node(n int) node.Node {
-	return node.Node{Plan: c.plan(), Number: n, Of: c.Nodes, Dir: c.path("nodes", node.Name(n)), Programs: c.Programs, ID: c.ID}
+	return node.Node{Plan: c.plan(), Number: n, All: c.Numbers(), Unplugged: slices.Contains(c.Disconnected, n),
+		Dir: c.path("nodes", node.Name(n)), Programs: c.Programs, ID: c.ID}
 }
 
 func (c *Cluster) allNodes() []node.Node {
-	nodes := make([]node.Node, c.Nodes)
-	for i := range nodes {
-		nodes[i] = c.node(i + 1)
+	nodes := make([]node.Node, 0, c.Nodes)
+	for _, n := range c.Numbers() {
+		nodes = append(nodes, c.node(n))
 	}
 	return nodes
 }

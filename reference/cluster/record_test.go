@@ -56,7 +56,7 @@ func TestPartsLeftOutAreNotStarted(t *testing.T) {
 		}
 		return all
 	}
-	c := &Cluster{Name: "x", DataDir: "/d", Nodes: 1}
+	c := &Cluster{Name: "x", DataDir: "/d", Members: Members{Nodes: 1}}
 	if got, want := names(c), []string{"apiserver", "registry", "controllers", "scheduler", "containerd", "kubelet", "proxy"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("all parts: %v", got)
 	}

@@ -83,7 +83,7 @@ func runtimes(t *testing.T, nodes int) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{ID: uuid.NewString(), Name: fmt.Sprintf("rt-%d", os.Getpid()), Nodes: nodes, DataDir: dir, Made: []string{dir},
+	c := &Cluster{ID: uuid.NewString(), Name: fmt.Sprintf("rt-%d", os.Getpid()), Members: Members{Nodes: nodes}, DataDir: dir, Made: []string{dir},
 		Programs: toolbox(t), Without: []string{"kubelet", "proxy", "controllers", "scheduler"}}
 	c.Index = network.MaxClusters - 2
 	if by, err := c.plan().InUse(); err != nil || by != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,14 +19,14 @@ import (
 // Status is what of a cluster runs.
 type Status struct {
 	Components []Component
-	// Healthy is true when all of it runs and all nodes are Ready.
+	// Healthy is true when all of it runs and all nodes are Ready, but for those that the user has stopped or disconnected.
 	Healthy bool
 }
 
 // Component is a process of the control plane, or a node.
 type Component struct {
 	Name string
-	// State is running, off, ready, or what it lacks.
+	// State is running, off, ready, or what it lacks; a node may be stopped or disconnected on purpose.
 	State string
 	// Detail has the number and restarts of a process, the address of a node.
 	Detail string
@@ -179,11 +180,21 @@ func (c *Cluster) apiState(ctx context.Context) (string, bool) {
 func (c *Cluster) nodeComponent(ctx context.Context, n node.Node) (Component, error) {
 	component := Component{Name: n.Name(), State: "off", Detail: fmt.Sprintf("%s, pods %s", n.Plan.Node(n.Number).Addr(), n.Plan.NodePods(n.Number))}
 	running, err := n.Find()
-	if err != nil || running == nil {
+	if err != nil {
 		return component, err
+	}
+	if running == nil {
+		if slices.Contains(c.Stopped, n.Number) {
+			component.State, component.ok = "stopped", true
+		}
+		return component, nil
 	}
 	defer running.Close()
 	component.Detail = fmt.Sprintf("pid %d, %s", running.Pid, component.Detail)
+	if n.Unplugged {
+		component.State, component.ok = "disconnected", true
+		return component, nil
+	}
 	if !c.has("kubelet") {
 		component.State, component.ok = "running", true
 		return component, nil

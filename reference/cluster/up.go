@@ -95,15 +95,7 @@ func (u *up) run(ctx context.Context, o Options) error {
 		}
 	}
 	// The nodes' runtimes come up while the API server does.
-	nodes, inBackground := errgroup.WithContext(ctx)
-	for _, n := range missing.nodes {
-		nodes.Go(func() error {
-			if err := c.launch(inBackground, n); err != nil {
-				return fmt.Errorf("%s: %w", n.Name(), err)
-			}
-			return nil
-		})
-	}
+	nodes := c.launchAll(ctx, missing.nodes)
 	err = u.controlPlane(ctx, started, missing.controlPlane)
 	launched := nodes.Wait()
 	if err != nil {
@@ -113,8 +105,8 @@ func (u *up) run(ctx context.Context, o Options) error {
 	if launched != nil {
 		return failed("Nodes", "", launched)
 	}
-	if c.Nodes > 0 {
-		if err := u.nodes(ctx, started, missing.nodes); err != nil {
+	if _, reachable := c.on(); len(reachable) > 0 {
+		if err := u.nodes(ctx, reachable, started, missing.nodes); err != nil {
 			return err
 		}
 	}
@@ -125,6 +117,20 @@ func (u *up) run(ctx context.Context, o Options) error {
 	}
 	u.report.All = time.Since(u.began)
 	return nil
+}
+
+// launchAll starts nodes in the background.
+func (c *Cluster) launchAll(ctx context.Context, nodes []node.Node) *errgroup.Group {
+	all, ctx := errgroup.WithContext(ctx)
+	for _, n := range nodes {
+		all.Go(func() error {
+			if err := c.launch(ctx, n); err != nil {
+				return fmt.Errorf("%s: %w", n.Name(), err)
+			}
+			return nil
+		})
+	}
+	return all
 }
 
 // controlPlane waits until the API answers and the controllers and the scheduler work; if they were just
@@ -164,17 +170,17 @@ func (u *up) controlPlane(ctx context.Context, started time.Time, launched bool)
 	return nil
 }
 
-// nodes waits until each node can run pods. Those that were just launched must have said so since.
-func (u *up) nodes(ctx context.Context, started time.Time, launched []node.Node) error {
+// nodes waits until each of the nodes can run pods. Those that were just launched must have said so since.
+func (u *up) nodes(ctx context.Context, nodes []node.Node, started time.Time, launched []node.Node) error {
 	c := u.cluster
 	since := map[int]time.Time{}
 	for _, n := range launched {
 		since[n.Number] = started
 	}
-	title := fmt.Sprintf("%d %s", c.Nodes, plural(c.Nodes, "node"))
+	title := fmt.Sprintf("%d %s", len(nodes), plural(len(nodes), "node"))
 	err := u.progress.step(title+" ready", started, func() error {
 		all, ctx := errgroup.WithContext(ctx)
-		for _, n := range c.allNodes() {
+		for _, n := range nodes {
 			all.Go(func() error {
 				pull := func(ctx context.Context) error { return c.pullSandbox(ctx, n) }
 				if err := until(ctx, pull, c.nodeBroken(n, "containerd")); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 func ensureBridge(inside *netlink.Handle) error {
@@ -76,9 +77,9 @@ func address(h *netlink.Handle, name string, prefix netip.Prefix) error {
 }
 
 // Attach gives the network namespace of process pid the link, the address and the routes of node n,
-// and the machine the route to that node's pods. Nodes is how many there are. What an earlier life of
+// and the machine the route to that node's pods. Nodes are the numbers of all. What an earlier life of
 // the node left is replaced.
-func (p Plan) Attach(pid, n, nodes int) error {
+func (p Plan) Attach(pid, n int, nodes []int) error {
 	fabric, err := openFabric(p.Fabric())
 	if err != nil {
 		return fmt.Errorf("network namespace %s: %w", p.Fabric(), err)
@@ -94,7 +95,7 @@ func (p Plan) Attach(pid, n, nodes int) error {
 		return err
 	}
 	defer node.Close()
-	port := fmt.Sprintf("node-%d", n)
+	port := portOf(n)
 	if stale, err := inside.LinkByName(port); err == nil {
 		if err := inside.LinkDel(stale); err != nil && !errors.Is(err, syscall.ENODEV) {
 			return err
@@ -128,8 +129,39 @@ func (p Plan) Attach(pid, n, nodes int) error {
 	return p.RouteMachine(nodes)
 }
 
+// portOf is the bridge's end of a node's link.
+func portOf(n int) string { return fmt.Sprintf("node-%d", n) }
+
+// Unplug cuts node n from the cluster's network, as pulling its cable does: inside, its interface and its addresses stay.
+// Until Plug, nothing goes through, and its next life has to be unplugged anew. A node that does not run is no error.
+func (p Plan) Unplug(n int) error { return p.port(n, (*netlink.Handle).LinkSetDown) }
+
+// Plug undoes Unplug.
+func (p Plan) Plug(n int) error { return p.port(n, (*netlink.Handle).LinkSetUp) }
+
+func (p Plan) port(n int, set func(*netlink.Handle, netlink.Link) error) error {
+	fabric, err := openFabric(p.Fabric())
+	if err != nil {
+		return fmt.Errorf("network namespace %s: %w", p.Fabric(), err)
+	}
+	defer fabric.Close()
+	inside, err := netlink.NewHandleAt(fabric)
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	link, err := inside.LinkByName(portOf(n))
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return set(inside, link)
+}
+
 // Route renews the routes to the other nodes' pods in the network namespace of process pid, which is node n.
-func (p Plan) Route(pid, n, nodes int) error {
+func (p Plan) Route(pid, n int, nodes []int) error {
 	node, err := netns.GetFromPid(pid)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // it has just died; its next life gets its routes from Attach
@@ -146,8 +178,8 @@ func (p Plan) Route(pid, n, nodes int) error {
 	return p.route(h, n, nodes)
 }
 
-// RouteMachine makes the machine's routes to the pods of all nodes.
-func (p Plan) RouteMachine(nodes int) error {
+// RouteMachine makes the machine's routes to the pods of all nodes, and removes those to nodes that are gone.
+func (p Plan) RouteMachine(nodes []int) error {
 	here, err := netlink.NewHandle()
 	if err != nil {
 		return err
@@ -156,14 +188,30 @@ func (p Plan) RouteMachine(nodes int) error {
 	return p.route(here, 0, nodes)
 }
 
-func (p Plan) route(h *netlink.Handle, except, nodes int) error {
-	for other := 1; other <= nodes; other++ {
+// route makes the routes to the pods of nodes, except those of one, and no others.
+func (p Plan) route(h *netlink.Handle, except int, nodes []int) error {
+	wanted := map[string]bool{}
+	for _, other := range nodes {
 		if other == except {
 			continue
 		}
 		to := &netlink.Route{Dst: ipNet(p.NodePods(other)), Gw: p.Node(other).Addr().AsSlice()}
 		if err := h.RouteReplace(to); err != nil {
 			return fmt.Errorf("route to the pods of node %d: %w", other, err)
+		}
+		wanted[to.Gw.String()] = true
+	}
+	routes, err := whole(func() ([]netlink.Route, error) { return h.RouteList(nil, unix.AF_INET) })
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		by, ok := netip.AddrFromSlice(r.Gw.To4())
+		if !ok || r.Dst == nil || wanted[r.Gw.String()] || !p.Network().Contains(by) || !overlaps(r.Dst, p.Pods()) {
+			continue
+		}
+		if err := h.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("route to %s: %w", r.Dst, err)
 		}
 	}
 	return nil

@@ -107,14 +107,14 @@ func (s *supervisor) untilNextStart(now time.Time) time.Duration {
 	return next
 }
 
-// stop ends the processes one by one, the last started first, each by SIGTERM and, when it does not heed that, SIGKILL.
+// stop ends the processes one by one, the last started first, each by its signal and, when it does not heed that, SIGKILL.
 func (s *supervisor) stop() {
 	for i := len(s.children) - 1; i >= 0; i-- {
 		c := s.children[i]
 		if c.pid == 0 {
 			continue
 		}
-		_ = syscall.Kill(c.pid, syscall.SIGTERM)
+		_ = syscall.Kill(c.pid, c.StopBy())
 		timeout := time.NewTimer(c.StopAfter())
 		for c.pid != 0 {
 			select {
@@ -123,7 +123,7 @@ func (s *supervisor) stop() {
 					s.reap()
 				}
 			case <-timeout.C:
-				logf("%s did not end within %v of SIGTERM: killed", c.Name, c.StopAfter())
+				logf("%s did not end within %v of %v: killed", c.Name, c.StopAfter(), c.StopBy())
 				_ = syscall.Kill(c.pid, syscall.SIGKILL)
 			}
 		}

@@ -27,8 +27,11 @@ import (
 type Node struct {
 	// Plan has the cluster's addresses.
 	Plan network.Plan
-	// Number counts from 1; Of is how many nodes the cluster has.
-	Number, Of int
+	// Number counts from 1; All are the numbers of all nodes of the cluster.
+	Number int
+	All    []int
+	// Unplugged cuts the node's network from the cluster.
+	Unplugged bool
 	// Dir is the node's disk, an absolute path. Inside the node it has the same path.
 	Dir string
 	// Programs is the directory of etalon, etalon-init and their helpers; it also has the same path inside.
@@ -128,8 +131,13 @@ func (n Node) start(ctx context.Context, groups *cgroup.Layout) (err error) {
 	if err := groups.Add(n.Group(), cmd.Process.Pid); err != nil {
 		return err
 	}
-	if err := n.Plan.Attach(cmd.Process.Pid, n.Number, n.Of); err != nil {
+	if err := n.Plan.Attach(cmd.Process.Pid, n.Number, n.All); err != nil {
 		return fmt.Errorf("network of %s: %w", n.Name(), err)
+	}
+	if n.Unplugged {
+		if err := n.Plan.Unplug(n.Number); err != nil {
+			return fmt.Errorf("network of %s: %w", n.Name(), err)
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -142,6 +150,15 @@ func (n Node) start(ctx context.Context, groups *cgroup.Layout) (err error) {
 // the cluster's own among them: a restarted containerd looks for the shims of its containers there.
 func Environment(programs string) []string {
 	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + programs, "HOME=/root"}
+}
+
+// PowerOff tells the node's running supervisor that the machine is being shut down, and returns when it has stopped
+// everything: each process has its own time for that.
+func (n Node) PowerOff(ctx context.Context, running *process.Handle) error {
+	if err := running.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return running.Wait(ctx)
 }
 
 // Cut ends the node at once, as a power cut does, and removes its control groups. Its disk stays.

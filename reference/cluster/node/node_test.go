@@ -40,7 +40,7 @@ func launched(t *testing.T, script string) Node {
 	if err := plan.Up(); err != nil {
 		t.Fatal(err)
 	}
-	n := Node{Plan: plan, Number: 1, Of: 2, Dir: filepath.Join(t.TempDir(), "node-1"), Programs: programs, ID: uuid.NewString()}
+	n := Node{Plan: plan, Number: 1, All: []int{1, 2}, Dir: filepath.Join(t.TempDir(), "node-1"), Programs: programs, ID: uuid.NewString()}
 	n.Processes = []spec.Process{{Name: "script", Path: "/bin/sh", Args: []string{"-c", script}, Log: filepath.Join(n.Dir, "logs", "script.log")}}
 	t.Cleanup(func() {
 		if err := n.Cut(context.Background()); err != nil {

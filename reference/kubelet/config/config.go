@@ -20,6 +20,7 @@ var supported = []string{
 	"clusterDNS", "clusterDomain", "maxPods",
 	"enableSystemLogHandler",
 	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",
+	"shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority",
 }
 
 // Load reads the file and fills in defaults. Unknown and repeated fields, values that cannot be and settings that this

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -34,11 +35,21 @@ type Process struct {
 	Env []string `json:"env,omitempty"`
 	// Log is the file to which output is appended (mode 0600).
 	Log string `json:"log,omitempty"`
-	// StopSeconds is how long it may take to end after SIGTERM before SIGKILL; 0 means 5.
+	// StopSignal asks it to end when the supervisor does; 0 means SIGTERM.
+	StopSignal int `json:"stopSignal,omitempty"`
+	// StopSeconds is how long it may take to end after that before SIGKILL; 0 means 5.
 	StopSeconds int `json:"stopSeconds,omitempty"`
 }
 
-// StopAfter is the time between SIGTERM and SIGKILL.
+// StopBy is the signal that asks it to end.
+func (p Process) StopBy() syscall.Signal {
+	if p.StopSignal == 0 {
+		return syscall.SIGTERM
+	}
+	return syscall.Signal(p.StopSignal)
+}
+
+// StopAfter is the time between that signal and SIGKILL.
 func (p Process) StopAfter() time.Duration {
 	if p.StopSeconds <= 0 {
 		return 5 * time.Second
