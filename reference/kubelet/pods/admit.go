@@ -110,6 +110,9 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !always {
+		if m.closed {
+			return rejected("NodeShutdown", "Pod was rejected as the node is shutting down.")
+		}
 		others := make([]*v1.Pod, 0, len(m.taken))
 		for _, other := range m.taken {
 			others = append(others, other)

@@ -83,6 +83,8 @@ type Manager struct {
 	// taken are the pods that hold resources of the node.
 	taken   map[types.UID]*v1.Pod
 	running sync.WaitGroup
+	// closed: the node shuts down and takes no pods any more.
+	closed bool
 }
 
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.

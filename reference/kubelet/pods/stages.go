@@ -165,6 +165,9 @@ func idle(p plan.Plan) bool {
 func (w *worker) stop(ctx context.Context, gone bool) {
 	// A static pod whose file was removed ends like one that was deleted, not like one deleted by force.
 	grace := Grace(w.pod, gone && !static.Is(w.pod))
+	if w.cap != nil {
+		grace = max(min(grace, *w.cap), 1)
+	}
 	if w.job != nil {
 		if w.job.stopping && grace >= w.job.grace {
 			return

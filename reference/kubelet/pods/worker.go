@@ -53,6 +53,8 @@ type worker struct {
 	hooked map[string]bool
 	// shown is said, for others to read.
 	shown *v1.PodStatus
+	// rested: the pod has ended and given back all but its dead containers.
+	rested bool
 
 	pod      *v1.Pod
 	admitted bool
@@ -61,6 +63,8 @@ type worker struct {
 	state    *runtime.Pod
 	said     *v1.PodStatus
 	verdict  *status.Verdict
+	// cap bounds the grace period, in seconds; nil does not.
+	cap      *int64
 	backoff  map[string]plan.BackOff
 	waiting  map[string]v1.ContainerStateWaiting
 	holds    map[string]hold
@@ -79,6 +83,9 @@ type box struct {
 	pod     *v1.Pod
 	gone    bool
 	objects bool
+	// verdict ends the pod, and grace bounds its grace period, nil for its own.
+	verdict *status.Verdict
+	grace   *int64
 }
 
 // hold keeps the worker from trying something again before its time.
@@ -166,6 +173,9 @@ func (w *worker) step(ctx context.Context) time.Duration {
 	if w.stage < released {
 		w.report(now)
 	}
+	w.mu.Lock()
+	w.rested = w.stage >= released
+	w.mu.Unlock()
 	return max(time.Until(next), time.Millisecond)
 }
 
@@ -181,6 +191,13 @@ func (w *worker) read() (gone bool) {
 		w.box.objects, w.refresh = false, true
 		// What could not start for want of an object may start now.
 		clear(w.holds)
+	}
+	if w.box.verdict != nil {
+		w.cap = w.box.grace
+		if w.stage == active && w.verdict == nil && !status.Final(w.pod.Status.Phase) {
+			// It is the pod's no more to say whether it fits.
+			w.verdict, w.admitted = w.box.verdict, true
+		}
 	}
 	return w.box.gone
 }

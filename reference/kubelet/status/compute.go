@@ -36,6 +36,8 @@ type Verdict struct {
 	Reason, Message string
 	// Rejected: the node never took the pod on, and nothing is to be said of its containers.
 	Rejected bool
+	// Disruption, if not empty, is the reason of the condition DisruptionTarget: the pod is not at fault.
+	Disruption string
 }
 
 // Compute returns the pod's whole status. Conditions and fields that are not the agent's are

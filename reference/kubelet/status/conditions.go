@@ -34,8 +34,12 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 		}
 		out = append(out, c)
 	}
+	disrupted := disruption(in)
+	if disrupted != nil {
+		out = append(out, *disrupted)
+	}
 	for _, c := range in.Pod.Status.Conditions {
-		if !owned[c.Type] {
+		if !owned[c.Type] && (disrupted == nil || c.Type != v1.DisruptionTarget) {
 			out = append(out, c)
 		}
 	}
@@ -44,6 +48,25 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 			ObservedGeneration: in.Pod.Generation, LastTransitionTime: metav1.NewTime(in.Now)})
 	}
 	return out
+}
+
+// disruption is the condition of a pod that the agent ends for no fault of the pod's; nil if it does not
+// (docs: concepts/workloads/pods/disruptions#pod-disruption-conditions).
+func disruption(in Input) *v1.PodCondition {
+	if in.Verdict == nil || in.Verdict.Disruption == "" {
+		return nil
+	}
+	c := v1.PodCondition{Type: v1.DisruptionTarget, Status: v1.ConditionTrue, Reason: in.Verdict.Disruption, Message: in.Verdict.Message,
+		ObservedGeneration: in.Pod.Generation, LastTransitionTime: metav1.NewTime(in.Now)}
+	if old := condition(in.Pod, c.Type); old != nil && old.Status == c.Status {
+		c.LastTransitionTime = old.LastTransitionTime
+	}
+	return &c
+}
+
+// endedByUs tells of a condition whether the agent ended the pod by it: others may give the same condition, for other reasons.
+func endedByUs(c v1.PodCondition) bool {
+	return c.Type == v1.DisruptionTarget && c.Reason == v1.PodReasonTerminationByKubelet
 }
 
 func condition(pod *v1.Pod, t v1.PodConditionType) *v1.PodCondition {

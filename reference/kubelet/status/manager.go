@@ -33,6 +33,8 @@ type entry struct {
 	// server is the newest version of the pod that we saw.
 	server *v1.Pod
 	status v1.PodStatus
+	// told is the last status that the server has acknowledged or did not want.
+	told *v1.PodStatus
 	// released: the node holds nothing of the pod any more.
 	released bool
 }
@@ -66,6 +68,17 @@ func (m *Manager) Release(pod *v1.Pod) {
 	defer m.mu.Unlock()
 	m.see(pod).released = true
 	m.queue.Add(pod.UID)
+}
+
+// Sent tells whether the API server has been told the newest status of the pod, or nobody waits for it.
+func (m *Manager) Sent(uid types.UID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[uid]
+	if e == nil {
+		return true
+	}
+	return e.told != nil && equality.Semantic.DeepEqual(*e.told, e.status)
 }
 
 // Forget drops what is known of a pod that the API server does not have any more.
@@ -143,6 +156,7 @@ func (m *Manager) send(ctx context.Context, uid types.UID) error {
 			types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 			// The pod is gone, or another bears its name: nobody waits for this status.
+			m.acknowledged(e, wanted)
 			return nil
 		}
 		if err != nil {
@@ -155,10 +169,17 @@ func (m *Manager) send(ctx context.Context, uid types.UID) error {
 		m.mu.Unlock()
 		server = sent
 	}
+	m.acknowledged(e, wanted)
 	if released && server.DeletionTimestamp != nil {
 		return m.remove(ctx, server)
 	}
 	return nil
+}
+
+func (m *Manager) acknowledged(e *entry, s v1.PodStatus) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.told = &s
 }
 
 func (m *Manager) remove(ctx context.Context, pod *v1.Pod) error {

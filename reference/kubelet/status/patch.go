@@ -38,12 +38,13 @@ func withForeign(mine, server []v1.PodCondition) []v1.PodCondition {
 	there := map[v1.PodConditionType]bool{}
 	out := make([]v1.PodCondition, 0, len(mine)+1)
 	for _, c := range mine {
-		if owned[c.Type] {
+		if owned[c.Type] || endedByUs(c) {
 			out = append(out, c)
+			there[c.Type] = true
 		}
 	}
 	for _, c := range server {
-		if !owned[c.Type] {
+		if !owned[c.Type] && !there[c.Type] {
 			out = append(out, c)
 			there[c.Type] = true
 		}
