@@ -79,6 +79,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	policy, err := cgroupPolicy(o.Kubelet, machine, groups.Unified())
+	if err != nil {
+		return err
+	}
 	rt, err := runtime.Dial(ctx, o.RuntimeEndpoint)
 	if err != nil {
 		return err
@@ -108,7 +112,7 @@ func Run(ctx context.Context, o Options) error {
 		Spec: spec.Node{
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,
-			Memory:      machine.Memory,
+			Cgroups:     policy,
 			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
 		},
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,

@@ -25,7 +25,8 @@ type Manager struct {
 	// hierarchies are the roots under which a cgroup exists: one in version 2, one per
 	// controller in version 1.
 	hierarchies []string
-	write       func(path string, l Limits) error
+	mount       string
+	write       func(mount, path string, l Limits) error
 }
 
 // New finds out which version the machine has and returns the Manager for it.
@@ -35,13 +36,13 @@ func New() (*Manager, error) {
 		return nil, fmt.Errorf("no cgroups at %s: %w", mount, err)
 	}
 	if s.Type == unix.CGROUP2_SUPER_MAGIC {
-		return &Manager{hierarchies: []string{mount}, write: writeV2}, nil
+		return &Manager{hierarchies: []string{mount}, mount: mount, write: writeV2}, nil
 	}
 	entries, err := os.ReadDir(mount)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{write: writeV1}
+	m := &Manager{mount: mount, write: writeV1}
 	for _, e := range entries {
 		dir := filepath.Join(mount, e.Name())
 		// Combined controllers (cpu,cpuacct) have symlinks beside them.
@@ -63,7 +64,7 @@ func isCgroup(dir string) bool {
 
 // Ensure makes the cgroup and those above it, and sets its limits.
 func (m *Manager) Ensure(path string, l Limits) error {
-	return m.write(path, l)
+	return m.write(m.mount, path, l)
 }
 
 // Remove removes the cgroup with all below it, in every hierarchy, and kills what still runs
@@ -139,7 +140,30 @@ func removeBusy(dir string) error {
 
 // Unified tells whether the machine has cgroups version 2.
 func (m *Manager) Unified() bool {
-	return len(m.hierarchies) == 1 && m.hierarchies[0] == mount
+	return len(m.hierarchies) == 1 && m.hierarchies[0] == m.mount
+}
+
+// MemoryUsage is how much memory is in use in the cgroup, in bytes; false if the kernel does not tell.
+func (m *Manager) MemoryUsage(path string) (int64, bool) {
+	file := filepath.Join(m.mount, "memory", path, "memory.usage_in_bytes")
+	if m.Unified() {
+		file = filepath.Join(m.mount, path, "memory.current")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n, err == nil
+}
+
+// Swaps tells whether swapping can be limited per cgroup in version 2; in version 1 the runtime sees to it.
+func (m *Manager) Swaps() bool {
+	if !m.Unified() {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(m.mount, Root, "memory.swap.max"))
+	return err == nil
 }
 
 // killAll kills the processes that are directly in the cgroup.

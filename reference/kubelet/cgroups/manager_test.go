@@ -15,7 +15,7 @@ func TestEnsureAndRemove(t *testing.T) {
 		t.Skipf("needs root and cgroups: %v", err)
 	}
 	path := filepath.Join("/etalon-test-"+strconv.Itoa(os.Getpid()), "pod")
-	if err := m.Ensure(path, Limits{Shares: 512, Quota: 50000, Memory: 64 << 20}); err != nil {
+	if err := m.Ensure(path, Limits{Shares: 512, Quota: 50000, Period: Period, Memory: 64 << 20}); err != nil {
 		t.Skipf("cgroups cannot be made here: %v", err)
 	}
 	defer m.Remove(filepath.Dir(path))

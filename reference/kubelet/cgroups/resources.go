@@ -4,13 +4,14 @@ package cgroups
 
 import (
 	"path"
+	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/component-helpers/resource"
 )
 
-// Period is the length of a CPU quota's period, in microseconds.
+// Period is the usual length of a CPU quota's period, in microseconds.
 const Period = 100_000
 
 const (
@@ -25,15 +26,24 @@ const Root = "/kubepods"
 type Limits struct {
 	// Shares is the relative weight of the CPU, 1024 for one core.
 	Shares int64
-	// Quota is the CPU time in microseconds per Period.
-	Quota int64
+	// Quota is the CPU time in microseconds per Period, Period in microseconds.
+	Quota, Period int64
 	// Memory is in bytes.
 	Memory int64
+	// Pids is how many processes and threads there may be.
+	Pids int64
+	// HugePages are bytes by page size (2Mi). If it is not nil, sizes that it does not name may not be used at all.
+	HugePages map[string]int64
 }
 
 // PodPath is the pod's cgroup: guaranteed pods right under Root, the others under their class.
 func PodPath(qos v1.PodQOSClass, uid types.UID) string {
-	return path.Join(Root, class(qos), "pod"+string(uid))
+	return path.Join(ClassPath(qos), "pod"+string(uid))
+}
+
+// ClassPath is the cgroup of all pods of the class.
+func ClassPath(qos v1.PodQOSClass) string {
+	return path.Join(Root, class(qos))
 }
 
 func class(qos v1.PodQOSClass) string {
@@ -47,22 +57,51 @@ func class(qos v1.PodQOSClass) string {
 	}
 }
 
-// PodLimits returns the settings of the pod's cgroup. CPU time and memory are capped only if
-// every container has such a limit, since else one of them may use what there is.
-func PodLimits(pod *v1.Pod) Limits {
+// Policy is what a node's configuration says of the cgroups of its pods.
+type Policy struct {
+	// NoQuota: CPU limits are not enforced (cpuCFSQuota: false).
+	NoQuota bool
+	// Period is that of CPU quotas in microseconds (cpuCFSQuotaPeriod), 0 for the usual one.
+	Period int64
+	// PodPids bounds the processes of each pod (podPidsLimit); not bounded if not positive.
+	PodPids int64
+	// SingleKill: when memory runs out the kernel kills one process, not the whole container (singleProcessOOMKill).
+	SingleKill bool
+	// LimitedSwap: some containers may swap (memorySwap.swapBehavior).
+	LimitedSwap bool
+	// Memory and Swap are what the node has, in bytes.
+	Memory, Swap int64
+	// PageSizes are the sizes of huge pages that the machine knows (2Mi).
+	PageSizes []string
+}
+
+// Pod returns the settings of the pod's cgroup, its RuntimeClass's overhead included. CPU time and memory are
+// capped only if every container has such a limit or the pod as a whole has, since else one of them may use what
+// there is.
+func (p Policy) Pod(pod *v1.Pod) Limits {
 	requests := resource.PodRequests(pod, resource.PodResourcesOptions{})
 	limits := resource.PodLimits(pod, resource.PodResourcesOptions{})
-	l := Limits{Shares: Shares(requests.Cpu().MilliValue())}
-	if everyone(pod, v1.ResourceCPU) {
-		l.Quota = Quota(limits.Cpu().MilliValue())
+	l := Limits{Shares: Shares(requests.Cpu().MilliValue()), Pids: max(p.PodPids, 0), HugePages: map[string]int64{}}
+	if capped(pod, v1.ResourceCPU) {
+		l.Quota, l.Period = p.quota(limits.Cpu().MilliValue())
 	}
-	if everyone(pod, v1.ResourceMemory) {
+	if capped(pod, v1.ResourceMemory) {
 		l.Memory = limits.Memory().Value()
+	}
+	for name, amount := range limits {
+		if size, ok := strings.CutPrefix(string(name), v1.ResourceHugePagesPrefix); ok {
+			l.HugePages[size] = amount.Value()
+		}
 	}
 	return l
 }
 
-func everyone(pod *v1.Pod, name v1.ResourceName) bool {
+func capped(pod *v1.Pod, name v1.ResourceName) bool {
+	if r := pod.Spec.Resources; r != nil {
+		if limit := r.Limits[name]; !limit.IsZero() {
+			return true
+		}
+	}
 	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
 			if limit := list[i].Resources.Limits[name]; limit.IsZero() {
@@ -73,17 +112,40 @@ func everyone(pod *v1.Pod, name v1.ResourceName) bool {
 	return true
 }
 
-// ContainerLimits returns the settings of the container's cgroup.
-func ContainerLimits(c *v1.Container) Limits {
+// Container returns the settings of the container's cgroup. Where it has no limit of its own, the pod's is the
+// one that it meets (KEP-2837).
+func (p Policy) Container(pod *v1.Pod, c *v1.Container) Limits {
+	limit := func(name v1.ResourceName) *v1.ResourceList {
+		if _, own := c.Resources.Limits[name]; !own && pod.Spec.Resources != nil {
+			return &pod.Spec.Resources.Limits
+		}
+		return &c.Resources.Limits
+	}
 	cpu := c.Resources.Requests.Cpu()
 	if _, ok := c.Resources.Requests[v1.ResourceCPU]; !ok {
-		cpu = c.Resources.Limits.Cpu()
+		cpu = limit(v1.ResourceCPU).Cpu()
 	}
-	return Limits{
-		Shares: Shares(cpu.MilliValue()),
-		Quota:  Quota(c.Resources.Limits.Cpu().MilliValue()),
-		Memory: c.Resources.Limits.Memory().Value(),
+	l := Limits{
+		Shares: Shares(cpu.MilliValue()), Memory: limit(v1.ResourceMemory).Memory().Value(), HugePages: map[string]int64{},
 	}
+	l.Quota, l.Period = p.quota(limit(v1.ResourceCPU).Cpu().MilliValue())
+	for _, size := range p.PageSizes {
+		amount := c.Resources.Limits[v1.ResourceName(v1.ResourceHugePagesPrefix+size)]
+		l.HugePages[size] = amount.Value()
+	}
+	return l
+}
+
+// quota converts thousandths of a core to CPU time per period; none for 0.
+func (p Policy) quota(milli int64) (quota, period int64) {
+	if milli == 0 || p.NoQuota {
+		return 0, 0
+	}
+	period = p.Period
+	if period == 0 {
+		period = Period
+	}
+	return max(milli*period/1000, minQuota), period
 }
 
 // Shares converts thousandths of a core to CPU shares.
@@ -91,26 +153,12 @@ func Shares(milli int64) int64 {
 	return min(max(milli*1024/1000, minShares), maxShares)
 }
 
-// Quota converts thousandths of a core to microseconds per Period; none for 0.
-func Quota(milli int64) int64 {
-	if milli == 0 {
-		return 0
+// Burstable returns the shares of all burstable pods together, which are the sum of what they request.
+func Burstable(pods []*v1.Pod) int64 {
+	var milli int64
+	for _, pod := range pods {
+		requests := resource.PodRequests(pod, resource.PodResourcesOptions{})
+		milli += requests.Cpu().MilliValue()
 	}
-	return max(milli*Period/1000, minQuota)
-}
-
-// OOMScoreAdj says how eager the kernel is to kill the container when the node runs out of
-// memory: guaranteed pods last, best-effort pods first, burstable ones by how much of the
-// node's memory (in bytes) they asked for (docs: scheduling-eviction/node-pressure-eviction).
-func OOMScoreAdj(qos v1.PodQOSClass, c *v1.Container, nodeMemory int64) int64 {
-	switch qos {
-	case v1.PodQOSGuaranteed:
-		return -997
-	case v1.PodQOSBestEffort:
-		return 1000
-	}
-	if nodeMemory <= 0 {
-		return 999
-	}
-	return min(max(1000-1000*c.Resources.Requests.Memory().Value()/nodeMemory, 3), 999)
+	return Shares(milli)
 }

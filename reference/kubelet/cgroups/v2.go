@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 // wanted are the controllers that containers need.
 var wanted = []string{"cpu", "cpuset", "memory", "io", "pids", "hugetlb"}
 
-func writeV2(path string, l Limits) error {
+func writeV2(mount, path string, l Limits) error {
 	dir := mount
 	for _, part := range strings.Split(strings.Trim(path, "/"), "/") {
 		if err := enable(dir); err != nil {
@@ -25,27 +26,39 @@ func writeV2(path string, l Limits) error {
 	if err := enable(dir); err != nil {
 		return err
 	}
-	settings := map[string]string{"cpu.weight": strconv.FormatInt(Weight(l.Shares), 10)}
+	settings := map[string]string{}
+	if l.Shares != 0 {
+		settings["cpu.weight"] = strconv.FormatInt(Weight(l.Shares), 10)
+	}
 	if l.Quota != 0 {
-		settings["cpu.max"] = fmt.Sprintf("%d %d", l.Quota, Period)
+		settings["cpu.max"] = fmt.Sprintf("%d %d", l.Quota, l.Period)
 	}
 	if l.Memory != 0 {
 		settings["memory.max"] = strconv.FormatInt(l.Memory, 10)
 	}
+	if l.Pids != 0 {
+		settings["pids.max"] = strconv.FormatInt(l.Pids, 10)
+	}
 	for file, value := range settings {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(value), 0o644); err != nil {
-			return fmt.Errorf("set cgroup limit: %w", err)
+		if err := set(dir, file, value); err != nil {
+			return err
 		}
 	}
-	return nil
+	return writeHugePages(dir, ".max", l)
 }
 
-// Weight converts CPU shares (2 to 262144) to version 2's weight (1 to 10000).
+// Weight converts CPU shares (2 to 262144) to version 2's weight (1 to 10000), so that the least, the most and
+// the usual of one (2, 262144, 1024) are those of the other (1, 10000, 100). In between a quadratic function of
+// the logarithms connects them, as runc and crun compute it (KEP-2254).
 func Weight(shares int64) int64 {
-	if shares == 0 {
-		return 100
+	switch {
+	case shares <= minShares:
+		return 1
+	case shares >= maxShares:
+		return 10000
 	}
-	return 1 + (max(shares, minShares)-minShares)*9999/(maxShares-minShares)
+	l := math.Log2(float64(shares))
+	return int64(math.Ceil(math.Pow(10, (l*l+125*l)/612-7.0/34)))
 }
 
 // enable hands the controllers that the cgroup has down to those below it.

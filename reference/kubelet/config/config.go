@@ -17,6 +17,7 @@ import (
 // supported names the fields, as files write them, that change what this agent does. Any other may only be
 // given the value that it has by default: a setting that would be ignored is refused instead.
 var supported = []string{
+	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
 	"clusterDNS", "clusterDomain", "maxPods",
 	"enableSystemLogHandler",
 	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",

@@ -26,6 +26,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		head + "clusterDNS: [dns]\n":               `clusterDNS: "dns" is not an IP address`,
 		head + "clusterDomain: a_b\n":              "clusterDomain",
 		head + "runOnce: true\n":                   "runOnce: this kubelet does not support it",
+		head + "cpuCFSQuotaPeriod: 2s\n":           "cpuCFSQuotaPeriod: 2s",
+		head + "podPidsLimit: -2\n":                "podPidsLimit: -2",
+		head + "memorySwap: {swapBehavior: All}\n": `memorySwap.swapBehavior: "All"`,
 		head + "cgroupDriver: systemd\nport: 17\n": "port: this kubelet does not support it",
 	} {
 		_, err := Parse([]byte(text))

@@ -28,6 +28,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.CgroupsPerQOS, true)
 	orNew(&c.EnableSystemLogHandler, true)
 	orNew(&c.CPUCFSQuota, true)
+	orNew(&c.PodPidsLimit, -1)
 	orNew(&c.CPUCFSQuotaPeriod, metav1.Duration{Duration: 100 * time.Millisecond})
 }
 

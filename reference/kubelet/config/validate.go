@@ -13,7 +13,7 @@ import (
 
 // validate returns what is wrong with the supported fields.
 func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
-	out := validateShutdown(c)
+	out := append(validateShutdown(c), validateCgroups(c)...)
 	for _, ip := range c.ClusterDNS {
 		if net.ParseIP(ip) == nil {
 			out = append(out, fmt.Errorf("clusterDNS: %q is not an IP address", ip))

@@ -3,6 +3,8 @@ package pods
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -113,21 +115,26 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 		if m.closed {
 			return rejected("NodeShutdown", "Pod was rejected as the node is shutting down.")
 		}
-		others := make([]*v1.Pod, 0, len(m.taken))
-		for _, other := range m.taken {
-			others = append(others, other)
-		}
-		if verdict := Admit(node, pod, others); verdict != nil {
+		if verdict := Admit(node, pod, m.holders()); verdict != nil {
 			return verdict
 		}
 	}
 	m.taken[pod.UID] = pod
+	m.classes.update(m.holders())
 	return nil
+}
+
+// holders are the pods that hold resources of the node; m.mu is held.
+func (m *Manager) holders() []*v1.Pod {
+	return slices.Collect(maps.Values(m.taken))
 }
 
 // leave says that the pod does not hold resources of the node any more.
 func (m *Manager) leave(uid types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.taken, uid)
+	if _, held := m.taken[uid]; held {
+		delete(m.taken, uid)
+		m.classes.update(m.holders())
+	}
 }

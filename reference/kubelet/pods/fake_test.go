@@ -228,3 +228,4 @@ func (fakeCgroups) Ensure(string, cgroups.Limits) error { return nil }
 func (fakeCgroups) Remove(string) error                 { return nil }
 func (fakeCgroups) Pods() map[types.UID]string          { return nil }
 func (fakeCgroups) Unified() bool                       { return false }
+func (fakeCgroups) Swaps() bool                         { return false }

@@ -125,9 +125,4 @@ func (t *tasks) sandboxConfig(attempt uint32) *criv1.PodSandboxConfig {
 	return t.m.Spec.Sandbox(t.pod, t.qos(), attempt)
 }
 
-func (t *tasks) qos() v1.PodQOSClass {
-	if t.pod.Status.QOSClass != "" {
-		return t.pod.Status.QOSClass
-	}
-	return status.QOS(t.pod)
-}
+func (t *tasks) qos() v1.PodQOSClass { return qos(t.pod) }

@@ -33,8 +33,9 @@ type Cgroups interface {
 	Remove(path string) error
 	// Pods returns the path of every pod's cgroup, by the pod's uid.
 	Pods() map[types.UID]string
-	// Unified tells whether the machine has cgroups version 2.
+	// Unified tells whether the machine has cgroups version 2, Swaps whether they limit swapping.
 	Unified() bool
+	Swaps() bool
 }
 
 // Mirrors keeps, at the API server, one mirror of each static pod.
@@ -74,6 +75,7 @@ type Manager struct {
 	objects *objects.Store
 	images  *images.Puller
 	volumes *volumes.Manager
+	classes classes
 
 	ctx     context.Context
 	mu      sync.Mutex
@@ -90,6 +92,7 @@ type Manager struct {
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.
 func New(ctx context.Context, c Config) *Manager {
 	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, next: map[types.NamespacedName]*v1.Pod{}, taken: map[types.UID]*v1.Pod{}}
+	m.classes.cgroups = c.Cgroups
 	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
 	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
 	m.volumes = c.Volumes

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	v1 "k8s.io/api/core/v1"
@@ -25,8 +27,8 @@ type Instance struct {
 	Target string
 	// Devices are the block volumes.
 	Devices []*criv1.Device
-	// Unified says that the machine has cgroups version 2.
-	Unified bool
+	// Unified says that the machine has cgroups version 2, Swaps that they limit swapping.
+	Unified, Swaps bool
 }
 
 // Container returns the configuration of the instance.
@@ -68,18 +70,26 @@ func (n Node) Container(i Instance) *criv1.ContainerConfig {
 }
 
 func (n Node) resources(i Instance) *criv1.LinuxContainerResources {
-	l := cgroups.ContainerLimits(i.Container)
-	r := &criv1.LinuxContainerResources{
-		CpuShares:          l.Shares,
-		MemoryLimitInBytes: l.Memory,
-		OomScoreAdj:        cgroups.OOMScoreAdj(i.QOS, i.Container, n.Memory),
-	}
-	if l.Quota != 0 {
-		r.CpuPeriod, r.CpuQuota = cgroups.Period, l.Quota
+	r := n.Limits(i.Pod, i.Container)
+	r.OomScoreAdj = cgroups.OOMScoreAdj(i.Pod, i.QOS, i.Container, n.Cgroups.Memory)
+	pages := n.Cgroups.Container(i.Pod, i.Container).HugePages
+	for _, size := range slices.Sorted(maps.Keys(pages)) {
+		r.HugepageLimits = append(r.HugepageLimits, &criv1.HugepageLimit{PageSize: cgroups.KernelPageSize(size), Limit: uint64(pages[size])})
 	}
 	if i.Unified {
-		// An out-of-memory kill takes the whole container: half of one is of no use.
-		r.Unified = map[string]string{"memory.oom.group": "1"}
+		r.Unified = map[string]string{}
+		if !n.Cgroups.SingleKill {
+			// An out-of-memory kill takes the whole container: half of one is of no use.
+			r.Unified["memory.oom.group"] = "1"
+		}
+		if i.Swaps {
+			r.Unified["memory.swap.max"] = strconv.FormatInt(n.Cgroups.SwapLimit(i.Pod, i.QOS, i.Container), 10)
+		}
 	}
 	return r
+}
+
+// Limits are the settings of the container's cgroup that may change while it runs.
+func (n Node) Limits(pod *v1.Pod, c *v1.Container) *criv1.LinuxContainerResources {
+	return converted(n.Cgroups.Container(pod, c))
 }

@@ -11,6 +11,7 @@ import (
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
@@ -52,7 +53,7 @@ func TestContainer(t *testing.T) {
 		Requests: v1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("1Gi")},
 		Limits:   v1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("2Gi")},
 	}
-	got := Node{Memory: 4 << 30}.Container(Instance{Pod: p, Container: c, QOS: v1.PodQOSBurstable, Attempt: 3, Image: "sha256:1",
+	got := Node{Cgroups: cgroups.Policy{Memory: 4 << 30}}.Container(Instance{Pod: p, Container: c, QOS: v1.PodQOSBurstable, Attempt: 3, Image: "sha256:1",
 		Env: []env.Var{{Name: "A", Value: "1"}}})
 	if diff := cmp.Diff([]string{"/x", "1", "$(A)", "$(NOPE)"}, append(got.Command, got.Args...)); diff != "" {
 		t.Errorf("command and args: -want +got:\n%s", diff)

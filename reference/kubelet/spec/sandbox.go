@@ -14,8 +14,8 @@ import (
 type Node struct {
 	DNS      DNS
 	LogsRoot string
-	// Memory is the node's capacity in bytes.
-	Memory int64
+	// Cgroups is what the node's configuration says of the pods' cgroups.
+	Cgroups cgroups.Policy
 	// SeccompRoot is where profiles of the type Localhost are.
 	SeccompRoot string
 }
@@ -33,6 +33,8 @@ func (n Node) Sandbox(pod *v1.Pod, qos v1.PodQOSClass, attempt uint32) *criv1.Po
 		Linux: &criv1.LinuxPodSandboxConfig{
 			CgroupParent:    cgroups.PodPath(qos, pod.UID),
 			SecurityContext: sandboxSecurity(pod),
+			Resources:       n.sum(pod),
+			Overhead:        n.overhead(pod),
 		},
 	}
 	maps.Copy(c.Labels, unclaimed(pod.Labels))
@@ -53,6 +55,24 @@ func (n Node) Sandbox(pod *v1.Pod, qos v1.PodQOSClass, attempt uint32) *criv1.Po
 	}
 	c.PortMappings = ports(pod)
 	return c
+}
+
+// sum is what all containers of the pod may use together, for runtimes that size the sandbox by it.
+func (n Node) sum(pod *v1.Pod) *criv1.LinuxContainerResources {
+	without := *pod
+	without.Spec.Overhead = nil
+	return converted(n.Cgroups.Pod(&without))
+}
+
+// overhead is what the pod's RuntimeClass adds for the sandbox itself.
+func (n Node) overhead(pod *v1.Pod) *criv1.LinuxContainerResources {
+	alone := &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{
+		Resources: v1.ResourceRequirements{Requests: pod.Spec.Overhead, Limits: pod.Spec.Overhead}}}}}
+	return converted(n.Cgroups.Pod(alone))
+}
+
+func converted(l cgroups.Limits) *criv1.LinuxContainerResources {
+	return &criv1.LinuxContainerResources{CpuShares: l.Shares, CpuQuota: l.Quota, CpuPeriod: l.Period, MemoryLimitInBytes: l.Memory}
 }
 
 // unclaimed returns the labels without those that the agent itself sets.

@@ -99,7 +99,7 @@ func podStats(p *Pod) stats.PodStats {
 }
 
 // podLimit is the pod's limit of memory in bytes, 0 if it has none.
-func podLimit(p *v1.Pod) uint64 { return uint64(cgroups.PodLimits(p).Memory) }
+func podLimit(p *v1.Pod) uint64 { return uint64(cgroups.Policy{}.Pod(p).Memory) }
 
 // addDisks adds what the pod has stored: its containers' layers and logs, and its volumes.
 func (c *Collector) addDisks(out *stats.PodStats, p *Pod, d *Disks) {

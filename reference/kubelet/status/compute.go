@@ -116,12 +116,19 @@ func final(p v1.PodPhase) bool {
 // Final tells whether a pod in this phase is over.
 func Final(p v1.PodPhase) bool { return final(p) }
 
-// QOS is the pod's quality-of-service class (docs: workloads/pods/pod-qos).
+// QOS is the pod's quality-of-service class (docs: workloads/pods/pod-qos). Resources of the pod as a whole
+// decide alone (KEP-2837).
 func QOS(pod *v1.Pod) v1.PodQOSClass {
 	guaranteed, best := true, true
-	all := slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers)
-	for i := range all {
-		r := all[i].Resources
+	all := []v1.ResourceRequirements{}
+	if r := pod.Spec.Resources; r != nil && len(r.Requests)+len(r.Limits) > 0 {
+		all = append(all, *r)
+	} else {
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			all = append(all, c.Resources)
+		}
+	}
+	for _, r := range all {
 		for _, name := range []v1.ResourceName{v1.ResourceCPU, v1.ResourceMemory} {
 			request, limit := r.Requests[name], r.Limits[name]
 			if !request.IsZero() || !limit.IsZero() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/utils/ptr"
@@ -213,5 +214,23 @@ func TestAPatchLeavesOthersConditions(t *testing.T) {
 	}
 	if again, err := Patch(&got, wanted); err != nil || again != nil {
 		t.Errorf("a second patch changes nothing, got %s, %v", again, err)
+	}
+}
+
+func TestQOSOfThePodAsAWhole(t *testing.T) {
+	list := func(amount string) v1.ResourceList {
+		return v1.ResourceList{v1.ResourceCPU: resource.MustParse(amount), v1.ResourceMemory: resource.MustParse(amount)}
+	}
+	pod := func(whole *v1.ResourceRequirements, each v1.ResourceRequirements) *v1.Pod {
+		return &v1.Pod{Spec: v1.PodSpec{Resources: whole, Containers: []v1.Container{{Resources: each}, {}}}}
+	}
+	for want, p := range map[v1.PodQOSClass]*v1.Pod{
+		v1.PodQOSGuaranteed: pod(&v1.ResourceRequirements{Requests: list("2"), Limits: list("2")}, v1.ResourceRequirements{Requests: list("1")}),
+		v1.PodQOSBurstable:  pod(&v1.ResourceRequirements{Requests: list("1"), Limits: list("2")}, v1.ResourceRequirements{}),
+		v1.PodQOSBestEffort: pod(nil, v1.ResourceRequirements{}),
+	} {
+		if got := QOS(p); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
