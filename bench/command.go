@@ -8,11 +8,12 @@ import (
 	"github.com/etalon-dev/etalon/bench/api"
 	"github.com/etalon-dev/etalon/bench/ceiling"
 	"github.com/etalon-dev/etalon/bench/controllers"
+	"github.com/etalon-dev/etalon/bench/pods"
 )
 
 // Command is `etalon bench`.
 func Command() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure the hot paths of the reference cluster"}
-	c.AddCommand(api.Command(), ceiling.Command(), controllers.Command())
+	c.AddCommand(api.Command(), ceiling.Command(), controllers.Command(), pods.Command())
 	return c
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -164,6 +166,46 @@ func (c *Cluster) Processes() (map[string]int, error) {
 		supervisor.Close()
 	}
 	return pids, nil
+}
+
+// NodeProcesses are this machine's numbers of the processes of a node that run, by the name of their part ("kubelet",
+// "containerd", "proxy"); "init" is the node's supervisor, whose /proc/N/root is the node's root directory.
+func (c *Cluster) NodeProcesses(name string) (map[string]int, error) {
+	for _, n := range c.allNodes() {
+		if n.Name() != name {
+			continue
+		}
+		supervisor, err := n.Find()
+		if err != nil {
+			return nil, err
+		}
+		if supervisor == nil {
+			return nil, fmt.Errorf("node %s does not run", name)
+		}
+		defer supervisor.Close()
+		pids := map[string]int{"init": supervisor.Pid}
+		for _, child := range supervisor.Children() {
+			if part := partOf(child.Pid); part != "" {
+				pids[part] = child.Pid
+			}
+			child.Close()
+		}
+		return pids, nil
+	}
+	return nil, fmt.Errorf("the cluster has no node %q", name)
+}
+
+// partOf is the part of etalon that a process runs, by its first argument; empty if it is another program.
+func partOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	arguments := strings.Split(string(text), "\x00")
+	if len(arguments) < 2 || filepath.Base(arguments[0]) != "etalon" {
+		return ""
+	}
+	return arguments[1]
 }
 
 func (c *Cluster) apiState(ctx context.Context) (string, bool) {
