@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/logs"
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
@@ -115,6 +117,7 @@ func Run(ctx context.Context, o Options) error {
 			Cgroups:     policy,
 			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
 		},
+		MaxDelay: maxDelay(o.Kubelet),
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
 	})
 	s, err := server.New(server.Config{
@@ -129,12 +132,21 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 
+	size, err := resource.ParseQuantity(o.Kubelet.ContainerLogMaxSize)
+	if err != nil {
+		return fmt.Errorf("containerLogMaxSize: %w", err)
+	}
+	rotator := &logs.Rotator{Runtime: rt, Policy: logs.Policy{
+		MaxSize: size.Value(), MaxFiles: int(*o.Kubelet.ContainerLogMaxFiles),
+		Interval: o.Kubelet.ContainerLogMonitorInterval.Duration, Workers: int(*o.Kubelet.ContainerLogMaxWorkers),
+	}}
 	own := static.NewSource(o.Kubelet, o.NodeName, manager)
 	complete := make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() { manager.Run(ctx, complete) })
 	group.Go(func() { own.Run(ctx) })
 	group.Go(func() { mirrors.Run(ctx) })
+	group.Go(func() { rotator.Run(ctx) })
 	group.Go(func() { statuses.Run(ctx, statusWriters) })
 	group.Go(func() {
 		// The pods of the node itself do not wait for the API server, which may be one of them.
@@ -157,6 +169,14 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	return err
+}
+
+// maxDelay is the longest pause before a crashing container is restarted, zero if the configuration does not say.
+func maxDelay(c *kubeletv1beta1.KubeletConfiguration) time.Duration {
+	if limit := c.CrashLoopBackOff.MaxContainerRestartPeriod; limit != nil {
+		return limit.Duration
+	}
+	return 0
 }
 
 // hostDNS is the node's own resolv.conf.

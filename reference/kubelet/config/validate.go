@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
@@ -24,6 +26,21 @@ func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
 	}
 	if c.MaxPods < 0 {
 		out = append(out, fmt.Errorf("maxPods: %d: must not be negative", c.MaxPods))
+	}
+	if size, err := resource.ParseQuantity(c.ContainerLogMaxSize); err != nil || size.Sign() <= 0 {
+		out = append(out, fmt.Errorf("containerLogMaxSize: %q is not a size above 0", c.ContainerLogMaxSize))
+	}
+	if n := *c.ContainerLogMaxFiles; n < 2 {
+		out = append(out, fmt.Errorf("containerLogMaxFiles: %d: must be 2 or more", n))
+	}
+	if n := *c.ContainerLogMaxWorkers; n < 1 {
+		out = append(out, fmt.Errorf("containerLogMaxWorkers: %d: must be 1 or more", n))
+	}
+	if every := c.ContainerLogMonitorInterval.Duration; every < 3*time.Second {
+		out = append(out, fmt.Errorf("containerLogMonitorInterval: %v: must be 3s or more", every))
+	}
+	if limit := c.CrashLoopBackOff.MaxContainerRestartPeriod; limit != nil && (limit.Duration < time.Second || limit.Duration > 300*time.Second) {
+		out = append(out, fmt.Errorf("crashLoopBackOff.maxContainerRestartPeriod: %v: must be from 1s to 300s", limit.Duration))
 	}
 	for _, f := range []struct {
 		name  string

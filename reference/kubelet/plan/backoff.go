@@ -8,11 +8,12 @@ import (
 
 // The delays between restarts of a crashing container (docs: pod-lifecycle, "How Pods handle
 // problems with containers"): none before the first, then 10 s doubling to 5 min; a container
-// that ran for 10 min without a crash starts over.
+// that ran for 10 min without a crash starts over. A node may have a lower maximum (KEP-5593), which bounds the first
+// delay as well; ten minutes they remain.
 const (
 	FirstDelay  = 10 * time.Second
 	MaxDelay    = 5 * time.Minute
-	forgetAfter = 2 * MaxDelay
+	forgetAfter = 10 * time.Minute
 )
 
 // BackOff is the delay that a container has earned.
@@ -25,13 +26,14 @@ type BackOff struct {
 	Hash string
 }
 
-// Restarted returns the back-off after one more restart at now of a container that ended at finished.
-func (b BackOff) Restarted(finished, now time.Time, hash string) BackOff {
+// Restarted returns the back-off after one more restart at now of a container that ended at finished, on a node where
+// no delay is longer than limit.
+func (b BackOff) Restarted(finished, now time.Time, hash string, limit time.Duration) BackOff {
 	delay := FirstDelay
 	if b.Delay > 0 && b.Hash == hash && finished.Sub(b.Since) <= forgetAfter {
-		delay = min(2*b.Delay, MaxDelay)
+		delay = 2 * b.Delay
 	}
-	return BackOff{Delay: delay, Since: now, Hash: hash}
+	return BackOff{Delay: min(delay, limit), Since: now, Hash: hash}
 }
 
 // heldUntil returns until when the ended instance is not restarted, and the delay behind it.

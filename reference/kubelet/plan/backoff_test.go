@@ -18,7 +18,7 @@ func TestDelaysDoubleFromTenSecondsToFiveMinutes(t *testing.T) {
 		wait := max(until.Sub(now), 0)
 		got = append(got, wait)
 		now = now.Add(wait)
-		b = b.Restarted(ended.FinishedAt, now, "h")
+		b = b.Restarted(ended.FinishedAt, now, "h", MaxDelay)
 		now = now.Add(time.Second)
 	}
 	want := []time.Duration{0, 10, 20, 40, 80, 160, 300, 300}
@@ -35,7 +35,7 @@ func TestALongRunForgetsTheDelay(t *testing.T) {
 	if until, _ := b.heldUntil(ended); !until.IsZero() {
 		t.Errorf("held until %v after it ran for more than ten minutes, want not at all", until)
 	}
-	if next := b.Restarted(ended.FinishedAt, ended.FinishedAt, "h"); next.Delay != FirstDelay {
+	if next := b.Restarted(ended.FinishedAt, ended.FinishedAt, "h", MaxDelay); next.Delay != FirstDelay {
 		t.Errorf("next delay %v, want %v", next.Delay, FirstDelay)
 	}
 }
@@ -48,7 +48,7 @@ func TestDelayIsAlwaysWithinItsBounds(t *testing.T) {
 			ran := time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "ran"))
 			finished := now.Add(ran)
 			previous := b.Delay
-			b = b.Restarted(finished, finished, "h")
+			b = b.Restarted(finished, finished, "h", MaxDelay)
 			if b.Delay < FirstDelay || b.Delay > MaxDelay {
 				t.Fatalf("delay %v is out of bounds", b.Delay)
 			}
@@ -58,4 +58,18 @@ func TestDelayIsAlwaysWithinItsBounds(t *testing.T) {
 			now = finished
 		}
 	})
+}
+
+func TestANodesLowerMaximumBoundsTheFirstDelayToo(t *testing.T) {
+	for _, c := range []struct {
+		limit time.Duration
+		want  []time.Duration
+	}{{3 * time.Second, []time.Duration{3, 3, 3}}, {time.Minute, []time.Duration{10, 20, 40, 60, 60}}} {
+		var b BackOff
+		for i, want := range c.want {
+			if b = b.Restarted(t0, t0, "h", c.limit); b.Delay != want*time.Second {
+				t.Errorf("maximum %v: delay %d is %v, want %v", c.limit, i, b.Delay, want*time.Second)
+			}
+		}
+	}
 }

@@ -61,7 +61,7 @@ func (w *world) carryOut(p Plan) {
 		c := runtime.Container{ID: fmt.Sprint("c", w.made), Name: s.Container.Name, Attempt: s.Attempt, State: runtime.StateRunning,
 			SandboxID: w.state.Sandbox().ID, Hash: runtime.Hash(s.Container)}
 		if !s.After.IsZero() {
-			w.backoff[c.Name] = w.backoff[c.Name].Restarted(s.After, w.now, c.Hash)
+			w.backoff[c.Name] = w.backoff[c.Name].Restarted(s.After, w.now, c.Hash, MaxDelay)
 		}
 		w.started[c.ID] = true
 		w.state.Containers = append([]runtime.Container{c}, w.state.Containers...)

@@ -17,6 +17,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/images"
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
+	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
@@ -57,6 +58,8 @@ type Config struct {
 	Mirrors  Mirrors
 	Spec     spec.Node
 	NodeName string
+	// MaxDelay is the longest pause before a crashing container is restarted; zero stands for the usual one.
+	MaxDelay time.Duration
 	// HostIPs are the node's addresses, the primary first.
 	HostIPs []string
 	// Node returns the node as last seen by the API server.
@@ -87,6 +90,13 @@ type Manager struct {
 	running sync.WaitGroup
 	// closed: the node shuts down and takes no pods any more.
 	closed bool
+}
+
+func (m *Manager) maxDelay() time.Duration {
+	if m.MaxDelay > 0 {
+		return m.MaxDelay
+	}
+	return plan.MaxDelay
 }
 
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/cri-client/pkg/logs"
 	"k8s.io/utils/ptr"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/logs"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 )
@@ -54,8 +54,7 @@ func message(c *runtime.Container) string {
 	}
 	if text == "" && c.MessageFromLogs && c.ExitCode != 0 && c.LogPath != "" {
 		var b strings.Builder
-		options := logs.LogOptions{TailLines: ptr.To(int64(maxMessageLines))}
-		if err := logs.ReadLogs(context.Background(), c.LogPath, c.ID, &options, nil, &b, &b); err == nil {
+		if err := logs.Read(context.Background(), c.LogPath, logs.Options{Tail: ptr.To(int64(maxMessageLines))}, nil, &b); err == nil {
 			text = b.String()
 			text = text[max(0, len(text)-maxMessageLogs):]
 		}

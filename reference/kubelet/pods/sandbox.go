@@ -11,6 +11,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/logs"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
@@ -86,7 +87,9 @@ func (t *tasks) discard(ctx context.Context, p plan.Plan) {
 			continue
 		}
 		if c := t.state.Container(id); c != nil && c.LogPath != "" {
-			os.Remove(c.LogPath)
+			if err := logs.Remove(c.LogPath); err != nil {
+				log.Error(err, "Cannot remove a dead container's log", "container", id)
+			}
 		}
 	}
 	for _, id := range p.RemoveSandboxes {

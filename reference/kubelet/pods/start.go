@@ -136,7 +136,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	}
 	t.m.Recorder.Eventf(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Created", "Created container: %v", c.Name)
 	if !s.After.IsZero() {
-		t.outcome.backoff[c.Name] = t.backoff[c.Name].Restarted(s.After, time.Now(), runtime.Hash(c))
+		t.outcome.backoff[c.Name] = t.backoff[c.Name].Restarted(s.After, time.Now(), runtime.Hash(c), t.m.maxDelay())
 	}
 	hook := c.Lifecycle != nil && c.Lifecycle.PostStart != nil
 	if hook {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,11 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	crilogs "k8s.io/cri-client/pkg/logs"
+	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/logs"
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
 
 // logs answers GET /containerLogs/{namespace}/{pod}/{container}.
@@ -41,9 +45,21 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	out := &flushing{w: w, flush: http.NewResponseController(w).Flush}
 	w.WriteHeader(http.StatusOK)
 	out.flush()
-	err = crilogs.ReadLogs(r.Context(), status.GetStatus().GetLogPath(), id, options, s.Runtime, out, out)
+	err = logs.Read(r.Context(), status.GetStatus().GetLogPath(), options, s.writes(id), out)
 	if err != nil && r.Context().Err() == nil {
 		fmt.Fprintf(out, "%v\n", err)
+	}
+}
+
+// writes tells whether the container may still write to its log. Who cannot know waits on.
+func (s *Server) writes(id string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		status, err := s.Runtime.ContainerStatus(ctx, id, false)
+		if runtime.IsNotFound(err) {
+			return false
+		}
+		state := status.GetStatus().GetState()
+		return err != nil || state == criv1.ContainerState_CONTAINER_CREATED || state == criv1.ContainerState_CONTAINER_RUNNING
 	}
 }
 
@@ -98,17 +114,17 @@ func statusOf(s *v1.PodStatus, name string) *v1.ContainerStatus {
 }
 
 // logOptions reads the query of PodLogOptions.
-func logOptions(q url.Values, now time.Time) (*crilogs.LogOptions, bool, error) {
-	o := &crilogs.LogOptions{}
+func logOptions(q url.Values, now time.Time) (logs.Options, bool, error) {
+	o := logs.Options{}
 	var previous bool
 	for _, b := range []struct {
 		key string
 		to  *bool
-	}{{"follow", &o.Follow}, {"timestamps", &o.Timestamp}, {"previous", &previous}} {
+	}{{"follow", &o.Follow}, {"timestamps", &o.Timestamps}, {"previous", &previous}} {
 		if text := q.Get(b.key); text != "" {
 			v, err := strconv.ParseBool(text)
 			if err != nil {
-				return nil, false, fmt.Errorf("%s: %q is neither true nor false", b.key, text)
+				return o, false, fmt.Errorf("%s: %q is neither true nor false", b.key, text)
 			}
 			*b.to = v
 		}
@@ -117,8 +133,8 @@ func logOptions(q url.Values, now time.Time) (*crilogs.LogOptions, bool, error) 
 		key string
 		set func(int64)
 	}{
-		{"tailLines", func(v int64) { o.TailLines = ptr.To(v) }},
-		{"limitBytes", func(v int64) { o.LimitBytes = ptr.To(v) }},
+		{"tailLines", func(v int64) { o.Tail = ptr.To(v) }},
+		{"limitBytes", func(v int64) { o.Limit = ptr.To(v) }},
 		{"sinceSeconds", func(v int64) { o.Since = now.Add(-time.Duration(v) * time.Second) }},
 	} {
 		text := q.Get(n.key)
@@ -127,14 +143,14 @@ func logOptions(q url.Values, now time.Time) (*crilogs.LogOptions, bool, error) 
 		}
 		v, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || v < 0 {
-			return nil, false, fmt.Errorf("%s: %q is not a number of 0 or more", n.key, text)
+			return o, false, fmt.Errorf("%s: %q is not a number of 0 or more", n.key, text)
 		}
 		n.set(v)
 	}
 	if text := q.Get("sinceTime"); text != "" {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			return nil, false, fmt.Errorf("sinceTime: %w", err)
+			return o, false, fmt.Errorf("sinceTime: %w", err)
 		}
 		o.Since = t
 	}

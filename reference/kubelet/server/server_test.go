@@ -31,7 +31,7 @@ func TestLogOptions(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	q := url.Values{"follow": {"true"}, "tailLines": {"3"}, "limitBytes": {"0"}, "sinceSeconds": {"60"}, "previous": {"true"}, "timestamps": {"1"}}
 	o, previous, err := logOptions(q, now)
-	if err != nil || !previous || !o.Follow || !o.Timestamp || *o.TailLines != 3 || *o.LimitBytes != 0 || !o.Since.Equal(now.Add(-time.Minute)) {
+	if err != nil || !previous || !o.Follow || !o.Timestamps || *o.Tail != 3 || *o.Limit != 0 || !o.Since.Equal(now.Add(-time.Minute)) {
 		t.Errorf("got %+v, %v, %v", o, previous, err)
 	}
 	for _, bad := range []url.Values{{"tailLines": {"-1"}}, {"follow": {"maybe"}}, {"sinceTime": {"today"}}, {"limitBytes": {"x"}}} {
