@@ -113,10 +113,25 @@ func (u *up) prepare(ctx context.Context, o Options) error {
 	return c.storeImages()
 }
 
+// sharedDisk is the nodes' configuration where none is given. The documented default of imagefs.available, 15 %, is
+// for a disk that is the node's own: here all nodes have that of the machine, where an eviction frees next to nothing
+// of what others fill, and one threshold crossed is crossed on all of them.
+const sharedDisk = `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+mergeDefaultEvictionSettings: true
+evictionHard:
+  imagefs.available: 10%
+imageGCHighThresholdPercent: 88
+imageGCLowThresholdPercent: 87
+`
+
 // keepKubeletConfig copies the nodes' KubeletConfiguration, so that nodes of a later `up` are like the first.
 func (c *Cluster) keepKubeletConfig(file string) error {
 	if file == "" {
-		return nil
+		if _, err := os.Stat(c.path(kubeletConfig)); err == nil {
+			return nil
+		}
+		return os.WriteFile(c.path(kubeletConfig), []byte(sharedDisk), 0o600)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {

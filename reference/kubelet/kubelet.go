@@ -12,7 +12,10 @@ import (
 	"sync"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -21,9 +24,11 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 	"github.com/etalon-dev/etalon/reference/kubelet/logs"
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
+	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
@@ -85,21 +90,30 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := enforceReservations(groups, machine, o.Kubelet); err != nil {
+		return err
+	}
 	rt, err := runtime.Dial(ctx, o.RuntimeEndpoint)
 	if err != nil {
 		return err
 	}
 	self := &node.Self{
 		Name: o.NodeName, IPs: []string{o.NodeIP}, PodCIDR: o.PodCIDR, Port: int32(o.Port), Version: o.Version,
-		Machine: machine, Client: client,
+		Machine: machine, Client: client, MaxImages: int(*o.Kubelet.NodeStatusMaxImages),
 	}
 	mounts := volumes.New(o.RootDir, volumes.NewTokenCache(client))
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
+	var pressed *pressure.Manager
 	self.Observe = func(ctx context.Context) node.Observed {
-		found := node.Observe(ctx, rt, o.RootDir)
+		found := node.Observe(ctx, rt).Under(pressed.Conditions())
 		found.VolumesInUse = mounts.InUse()
 		return found
 	}
+	evicting, err := evictions(o, machine, rt)
+	if err != nil {
+		return err
+	}
+	pressed = pressure.New(ctx, evicting)
 	listener, err := net.Listen("tcp", net.JoinHostPort(o.NodeIP, fmt.Sprint(o.Port)))
 	if err != nil {
 		return err
@@ -119,7 +133,11 @@ func Run(ctx context.Context, o Options) error {
 		},
 		MaxDelay: maxDelay(o.Kubelet),
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
+		Pressure: pressed.Conditions,
 	})
+	pressed.Pods, pressed.Recorder, pressed.Node = manager, recorder, nodeReference(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: o.NodeName, UID: types.UID(o.NodeName)}})
+	collector := collector(o, rt, manager, recorder, pressed.Node)
+	pressed.Reclaim = func(ctx context.Context, s eviction.Signal) { reclaim(ctx, s, pressed, manager, collector) }
 	s, err := server.New(server.Config{
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName, Kubelet: o.Kubelet,
 		Stats: stats.New(stats.Config{
@@ -158,6 +176,10 @@ func Run(ctx context.Context, o Options) error {
 		group.Go(func() { self.Heartbeat(ctx) })
 		if sources.start(ctx, manager) && closed(ctx, own.Read()) {
 			recordStart(recorder, self.Node())
+			recordEnforcement(recorder, self.Node(), o.Kubelet)
+			group.Go(func() { pressed.Run(ctx, nil) })
+			group.Go(func() { pressed.RunStorage(ctx) })
+			group.Go(func() { collector.Run(ctx) })
 			mirrors.Complete()
 			close(complete)
 		}

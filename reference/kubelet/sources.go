@@ -98,7 +98,11 @@ func (s *sources) start(ctx context.Context, m *pods.Manager) bool {
 
 // recordStart records that the agent started, as the event of the node.
 func recordStart(r record.EventRecorder, n *v1.Node) {
-	ref := &v1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: n.Name, UID: n.UID}
-	r.Event(ref, v1.EventTypeNormal, "Starting", "Starting kubelet.")
+	r.Event(nodeReference(n), v1.EventTypeNormal, "Starting", "Starting kubelet.")
 	klog.V(2).InfoS("Pods and Services are known, beginning to run pods")
+}
+
+// nodeReference is the node as events refer to it.
+func nodeReference(n *v1.Node) *v1.ObjectReference {
+	return &v1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: n.Name, UID: n.UID}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -53,4 +54,36 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("maxPods %d was let through", c.MaxPods)
 		}
 	})
+}
+
+func TestEvictionThresholdsHaveDefaults(t *testing.T) {
+	for text, want := range map[string]map[string]string{
+		"": {"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%", "imagefs.available": "15%", "imagefs.inodesFree": "5%"},
+		"evictionHard: {memory.available: 1Gi}\n": {"memory.available": "1Gi"},
+		"evictionHard: {memory.available: 1Gi}\nmergeDefaultEvictionSettings: true\n": {
+			"memory.available": "1Gi", "nodefs.available": "10%", "nodefs.inodesFree": "5%", "imagefs.available": "15%", "imagefs.inodesFree": "5%"},
+	} {
+		c, err := Parse([]byte(head + text))
+		if err != nil || !maps.Equal(c.EvictionHard, want) {
+			t.Errorf("%q: got %v, %v", text, c.EvictionHard, err)
+		}
+	}
+}
+
+func TestReservationsAreChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"kubeReserved: {disk: 1}":                 `kubeReserved: cannot reserve "disk" resource`,
+		"systemReserved: {cpu: lots}":             `systemReserved: cpu: "lots" is not an amount`,
+		"enforceNodeAllocatable: [none, pods]":    "may not contain other values",
+		"enforceNodeAllocatable: [all]":           `"all" is none of`,
+		"enforceNodeAllocatable: [kube-reserved]": "kubeReservedCgroup: must be specified",
+		"evictionHard: {memory: 1Gi}":             "unknown eviction signal: memory",
+		"evictionSoft: {memory.available: 1Gi}":   "grace period must be specified",
+		"podsPerCore: -1":                         "podsPerCore: -1",
+		"enforceNodeAllocatable: [kube-reserved, kube-reserved-compressible]\nkubeReservedCgroup: /x": "both kube-reserved",
+	} {
+		if _, err := Parse([]byte(head + text + "\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
 }

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"maps"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 )
 
 // setDefaults fills in what was left out, with the documented defaults. For a field that this agent does not support it
@@ -28,6 +31,22 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	or(&c.SyncFrequency.Duration, time.Minute)
 	or(&c.StreamingConnectionIdleTimeout.Duration, 4*time.Hour)
 	or(&c.ConfigMapAndSecretChangeDetectionStrategy, kubeletv1beta1.WatchChangeDetectionStrategy)
+	or(&c.EvictionPressureTransitionPeriod.Duration, 5*time.Minute)
+	orNew(&c.MergeDefaultEvictionSettings, false)
+	if c.EvictionHard == nil {
+		c.EvictionHard = eviction.DefaultHard()
+	} else if *c.MergeDefaultEvictionSettings {
+		given := c.EvictionHard
+		c.EvictionHard = eviction.DefaultHard()
+		maps.Copy(c.EvictionHard, given)
+	}
+	if c.EnforceNodeAllocatable == nil {
+		c.EnforceNodeAllocatable = []string{"pods"}
+	}
+	or(&c.ImageMinimumGCAge.Duration, 2*time.Minute)
+	orNew(&c.ImageGCHighThresholdPercent, 85)
+	orNew(&c.ImageGCLowThresholdPercent, 80)
+	orNew(&c.NodeStatusMaxImages, 50)
 	orNew(&c.RegisterNode, true)
 	orNew(&c.CgroupsPerQOS, true)
 	orNew(&c.EnableSystemLogHandler, true)

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 )
 
 // validate returns what is wrong with the supported fields.
@@ -52,6 +54,11 @@ func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
 	}
 	if u, err := url.Parse(c.StaticPodURL); c.StaticPodURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https") {
 		out = append(out, fmt.Errorf("staticPodURL: %q is not the URL of a web server", c.StaticPodURL))
+	}
+	out = append(out, validateReservations(c)...)
+	out = append(out, validateImages(c)...)
+	if _, err := eviction.Thresholds(c); err != nil {
+		out = append(out, err)
 	}
 	return out
 }

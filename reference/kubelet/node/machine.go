@@ -20,6 +20,7 @@ import (
 // Machine is what the node is made of; it does not change while the agent runs.
 type Machine struct {
 	Capacity v1.ResourceList
+	Reserved Reserved
 	Info     v1.NodeSystemInfo
 	// Memory is the machine's memory in bytes.
 	Memory int64
@@ -36,7 +37,7 @@ func Inspect(root string, c *kubeletv1beta1.KubeletConfiguration) (Machine, erro
 	m.Capacity = v1.ResourceList{
 		v1.ResourceCPU:    *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI),
 		v1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI),
-		v1.ResourcePods:   *resource.NewQuantity(int64(c.MaxPods), resource.DecimalSI),
+		v1.ResourcePods:   *resource.NewQuantity(mostPods(c, goruntime.NumCPU()), resource.DecimalSI),
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(root, &fs); err != nil {
@@ -47,7 +48,8 @@ func Inspect(root string, c *kubeletv1beta1.KubeletConfiguration) (Machine, erro
 		m.Capacity[v1.ResourceName(v1.ResourceHugePagesPrefix+size)] = *resource.NewQuantity(bytes, resource.BinarySI)
 	}
 	m.Info = systemInfo()
-	return m, nil
+	m.Reserved, err = Reservations(m.Capacity, c)
+	return m, err
 }
 
 // memTotal is the machine's memory in bytes.
@@ -133,19 +135,4 @@ func line(file string) string {
 	}
 	l, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSpace(l)
-}
-
-// memAvailable is how much memory can be had without swapping, in bytes.
-func memAvailable() (int64, bool) {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, false
-	}
-	for l := range strings.Lines(string(text)) {
-		if fields := strings.Fields(l); len(fields) >= 2 && fields[0] == "MemAvailable:" {
-			kib, err := strconv.ParseInt(fields[1], 10, 64)
-			return kib << 10, err == nil
-		}
-	}
-	return 0, false
 }

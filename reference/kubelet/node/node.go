@@ -39,7 +39,9 @@ type Self struct {
 	// Version is the agent's, v1.37.2+etalon.
 	Version string
 	Machine Machine
-	Client  kubernetes.Interface
+	// MaxImages bounds the images in the status; a negative number does not.
+	MaxImages int
+	Client    kubernetes.Interface
 	// Observe looks at the node.
 	Observe func(context.Context) Observed
 

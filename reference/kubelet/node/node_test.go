@@ -101,8 +101,11 @@ func TestTheLargestImagesAreListed(t *testing.T) {
 	for i := range 60 {
 		list = append(list, &criv1.Image{Size: uint64(i), RepoTags: []string{"a", "b", "c", "d", "e", "f"}})
 	}
-	got := images(list)
-	if len(got) != maxImages || got[0].SizeBytes != 59 || len(got[0].Names) != maxNames {
+	if all := images(list, -1); len(all) != 60 {
+		t.Errorf("without a bound there are %d of 60", len(all))
+	}
+	got := images(list, 50)
+	if len(got) != 50 || got[0].SizeBytes != 59 || len(got[0].Names) != maxNames {
 		t.Errorf("got %d images, first %+v", len(got), got[0])
 	}
 }

@@ -10,10 +10,9 @@ import (
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// maxImages and maxNames bound the list of images in the status.
+// maxNames bounds the names of an image in the status.
 const (
-	maxImages = 50
-	maxNames  = 5
+	maxNames = 5
 )
 
 // Observed is what the agent finds each time it looks.
@@ -33,15 +32,15 @@ type Observed struct {
 // where nothing else changed.
 func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
 	n.Status.Capacity = s.Machine.Capacity.DeepCopy()
-	n.Status.Allocatable = s.Machine.Capacity.DeepCopy()
+	n.Status.Allocatable = s.Machine.Reserved.Allocatable(s.Machine.Capacity)
 	n.Status.NodeInfo = s.Machine.Info
 	n.Status.NodeInfo.ContainerRuntimeVersion = o.Runtime
 	n.Status.NodeInfo.KubeletVersion = s.Version
 	n.Status.NodeInfo.KubeProxyVersion = ""
 	n.Status.Addresses = s.addresses()
 	n.Status.DaemonEndpoints.KubeletEndpoint.Port = s.Port
-	n.Status.Images = images(o.Images)
 	n.Status.VolumesInUse = o.VolumesInUse
+	n.Status.Images = images(o.Images, s.MaxImages)
 	for _, c := range conditions(o) {
 		setCondition(n, c, now)
 	}
@@ -100,8 +99,8 @@ func setCondition(n *v1.Node, c v1.NodeCondition, now time.Time) {
 	n.Status.Conditions = append(n.Status.Conditions, c)
 }
 
-// images lists the largest images.
-func images(list []*criv1.Image) []v1.ContainerImage {
+// images lists the largest images, at most that many unless it is negative.
+func images(list []*criv1.Image, most int) []v1.ContainerImage {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b *criv1.Image) int {
 		if a.Size != b.Size {
@@ -110,7 +109,10 @@ func images(list []*criv1.Image) []v1.ContainerImage {
 		return strings.Compare(a.Id, b.Id)
 	})
 	var out []v1.ContainerImage
-	for _, i := range list[:min(len(list), maxImages)] {
+	if most >= 0 {
+		list = list[:min(len(list), most)]
+	}
+	for _, i := range list {
 		names := slices.Concat(i.RepoDigests, i.RepoTags)
 		out = append(out, v1.ContainerImage{Names: names[:min(len(names), maxNames)], SizeBytes: int64(i.Size)})
 	}
@@ -137,4 +139,12 @@ func problems(s *criv1.RuntimeStatus) []string {
 		}
 	}
 	return out
+}
+
+// Under returns what was found with the conditions of pressure that are true.
+func (o Observed) Under(conditions []v1.NodeConditionType) Observed {
+	o.MemoryPressure = slices.Contains(conditions, v1.NodeMemoryPressure)
+	o.DiskPressure = slices.Contains(conditions, v1.NodeDiskPressure)
+	o.PIDPressure = slices.Contains(conditions, v1.NodePIDPressure)
+	return o
 }

@@ -98,9 +98,14 @@ func (w *worker) admit(ctx context.Context) {
 	}
 	w.admitted = true
 	known := len(w.state.Sandboxes)+len(w.state.Containers) > 0 || w.pod.Status.StartTime != nil
-	w.verdict = w.m.take(node, w.pod, known)
-	if w.verdict != nil {
-		w.verdict = w.m.take(w.m.FreshNode(ctx), w.pod, known)
+	if !known {
+		w.verdict = w.m.refuse(w.pod)
+	}
+	if w.verdict == nil {
+		w.verdict = w.m.take(node, w.pod, known)
+		if w.verdict != nil {
+			w.verdict = w.m.take(w.m.FreshNode(ctx), w.pod, known)
+		}
 	}
 	if w.verdict != nil {
 		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)

@@ -70,6 +70,8 @@ type Config struct {
 	Volumes *volumes.Manager
 	// Services returns the Services of all namespaces.
 	Services func() []*v1.Service
+	// Pressure returns what the node runs short of, sorted; nil stands for a node that never does.
+	Pressure func() []v1.NodeConditionType
 }
 
 // Manager has a worker for every pod of the node.

@@ -72,7 +72,7 @@ func Compute(in Input) v1.PodStatus {
 		}
 	}
 	s.Phase = phase(in, s)
-	if in.Verdict != nil {
+	if in.Verdict != nil && final(s.Phase) && !final(in.Pod.Status.Phase) {
 		s.Reason, s.Message = in.Verdict.Reason, in.Verdict.Message
 	} else if final(in.Pod.Status.Phase) {
 		s.Reason, s.Message = in.Pod.Status.Reason, in.Pod.Status.Message

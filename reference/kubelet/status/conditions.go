@@ -34,7 +34,7 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 		}
 		out = append(out, c)
 	}
-	disrupted := disruption(in)
+	disrupted := disruption(in, s)
 	if disrupted != nil {
 		out = append(out, *disrupted)
 	}
@@ -52,8 +52,8 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 
 // disruption is the condition of a pod that the agent ends for no fault of the pod's; nil if it does not
 // (docs: concepts/workloads/pods/disruptions#pod-disruption-conditions).
-func disruption(in Input) *v1.PodCondition {
-	if in.Verdict == nil || in.Verdict.Disruption == "" {
+func disruption(in Input, s v1.PodStatus) *v1.PodCondition {
+	if in.Verdict == nil || in.Verdict.Disruption == "" || !final(s.Phase) {
 		return nil
 	}
 	c := v1.PodCondition{Type: v1.DisruptionTarget, Status: v1.ConditionTrue, Reason: in.Verdict.Disruption, Message: in.Verdict.Message,

@@ -1,0 +1,50 @@
+package kubelet
+
+import (
+	"context"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
+	"github.com/etalon-dev/etalon/reference/kubelet/images"
+	"github.com/etalon-dev/etalon/reference/kubelet/pods"
+	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
+	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+)
+
+// collector removes images that no container of the runtime has and no pod of the node wants.
+func collector(o Options, rt *runtime.Client, manager *pods.Manager, recorder record.EventRecorder, node *v1.ObjectReference) *images.Collector {
+	c := o.Kubelet
+	return &images.Collector{
+		Policy: images.Policy{High: int64(*c.ImageGCHighThresholdPercent), Low: int64(*c.ImageGCLowThresholdPercent),
+			MinAge: c.ImageMinimumGCAge.Duration, MaxAge: c.ImageMaximumGCAge.Duration},
+		Service: rt.Images, Recorder: recorder, Node: node,
+		Needed: func(ctx context.Context) (map[string]bool, error) {
+			list, err := rt.ListContainers(ctx, nil)
+			if err != nil {
+				return nil, err
+			}
+			needed := map[string]bool{}
+			for _, container := range list {
+				needed[container.ImageRef], needed[container.ImageId], needed[container.GetImage().GetImage()] = true, true, true
+			}
+			for _, pod := range manager.Active() {
+				images.Wanted(pod, needed)
+			}
+			return needed, nil
+		},
+	}
+}
+
+// reclaim deletes what nobody needs from the file system that is short: dead containers, unused images.
+func reclaim(ctx context.Context, s eviction.Signal, m *pressure.Manager, manager *pods.Manager, c *images.Collector) {
+	if m.Places.Separate() && (s == eviction.NodeFsAvailable || s == eviction.NodeFsInodesFree) {
+		return
+	}
+	manager.RemoveDead(ctx)
+	if err := c.FreeUnused(ctx); err != nil && ctx.Err() == nil {
+		klog.FromContext(ctx).Error(err, "Cannot remove unused images")
+	}
+}

@@ -1,0 +1,31 @@
+package config
+
+import (
+	"fmt"
+
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+)
+
+// validateImages returns what is wrong with how images come and go.
+func validateImages(c *kubeletv1beta1.KubeletConfiguration) []error {
+	var out []error
+	high, low := *c.ImageGCHighThresholdPercent, *c.ImageGCLowThresholdPercent
+	for field, percent := range map[string]int32{"imageGCHighThresholdPercent": high, "imageGCLowThresholdPercent": low} {
+		if percent < 0 || percent > 100 {
+			out = append(out, fmt.Errorf("%s: %d: must be between 0 and 100", field, percent))
+		}
+	}
+	if low >= high {
+		out = append(out, fmt.Errorf("imageGCLowThresholdPercent: %d: must be less than imageGCHighThresholdPercent %d", low, high))
+	}
+	if c.ImageMinimumGCAge.Duration < 0 {
+		out = append(out, fmt.Errorf("imageMinimumGCAge: %v: must not be negative", c.ImageMinimumGCAge.Duration))
+	}
+	if most := c.ImageMaximumGCAge.Duration; most < 0 || most != 0 && most <= c.ImageMinimumGCAge.Duration {
+		out = append(out, fmt.Errorf("imageMaximumGCAge: %v: must be greater than imageMinimumGCAge %v", most, c.ImageMinimumGCAge.Duration))
+	}
+	if *c.NodeStatusMaxImages < -1 {
+		out = append(out, fmt.Errorf("nodeStatusMaxImages: %d: must be -1 or greater", *c.NodeStatusMaxImages))
+	}
+	return out
+}
