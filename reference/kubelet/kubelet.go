@@ -26,6 +26,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 	"github.com/etalon-dev/etalon/reference/kubelet/logs"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
 	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
@@ -69,6 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := time.Now()
+	metrics.Register(o.NodeName)
 	client, err := kubernetes.NewForConfig(o.Config)
 	if err != nil {
 		return err

@@ -3,11 +3,13 @@ package pods
 import (
 	"context"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
@@ -28,6 +30,8 @@ type outcome struct {
 	holds   map[string]hold
 	started []string
 	mounted bool
+	// pulling is how long images took.
+	pulling time.Duration
 }
 
 // begin starts a job.
@@ -39,11 +43,25 @@ func (w *worker) begin(ctx context.Context, work func(context.Context, *tasks)) 
 		outcome: outcome{backoff: map[string]plan.BackOff{}, holds: map[string]hold{}},
 	}
 	w.job = j
+	kind, began := w.kind(), time.Now()
 	go func() {
 		defer cancel()
 		work(ctx, t)
+		metrics.Synced(kind, time.Since(began))
 		j.done <- t.outcome
 	}()
+}
+
+// kind is what the next job is counted as.
+func (w *worker) kind() string {
+	switch {
+	case w.stage != active:
+		return "kill"
+	case w.state.Sandbox() == nil:
+		return "create"
+	default:
+		return "sync"
+	}
 }
 
 // abandon has the job give up and waits until it has: two must never be at work on one pod.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/images"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
@@ -290,6 +291,7 @@ func (m *Manager) forget(uid types.UID) {
 	m.images.Forget(uid)
 	m.volumes.Forget(uid)
 	m.Statuses.Forget(uid)
+	metrics.Probes.Forget(uid)
 }
 
 // Status returns the pod's status as the agent last worked it out, else as the API server has it.

@@ -12,6 +12,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/logs"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
@@ -43,7 +44,9 @@ func (t *tasks) sandbox(ctx context.Context, p plan.Plan) {
 		return
 	}
 	// Not to be given up half way: the runtime would leave half a sandbox.
-	if _, err := t.m.Runtime.RunPodSandbox(context.WithoutCancel(ctx), config, ""); err != nil {
+	_, err := t.m.Runtime.RunPodSandbox(context.WithoutCancel(ctx), config, "")
+	metrics.PodStarted(err)
+	if err != nil {
 		t.holdPod("FailedCreatePodSandBox", "Failed to create pod sandbox: "+err.Error())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/handlers"
 	"github.com/etalon-dev/etalon/reference/kubelet/images"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
@@ -53,21 +54,22 @@ func (t *tasks) startAll(ctx context.Context, starts []plan.Start) {
 		}
 		err := t.start(ctx, s)
 		if err == nil {
+			metrics.ContainerStarted(s.Init, "")
 			t.outcome.started = append(t.outcome.started, s.Container.Name)
 			continue
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		t.fail(s.Container, err)
+		metrics.ContainerStarted(s.Init, t.fail(s.Container, err))
 		if s.Init {
 			return
 		}
 	}
 }
 
-// fail records why a container does not start, and holds it back for a while.
-func (t *tasks) fail(c *v1.Container, err error) {
+// fail records why a container does not start, and holds it back for a while. It returns the reason.
+func (t *tasks) fail(c *v1.Container, err error) string {
 	f := &failure{}
 	var image *images.Failure
 	switch {
@@ -84,6 +86,7 @@ func (t *tasks) fail(c *v1.Container, err error) {
 	t.hold(c.Name, hold{
 		waiting: v1.ContainerStateWaiting{Reason: f.reason, Message: f.message}, until: f.retry,
 	})
+	return f.reason
 }
 
 // start pulls the image, creates the instance, starts it and runs its postStart hook.
@@ -91,7 +94,9 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	c := s.Container
 	sandbox := t.state.Sandbox()
 	sandboxConfig := t.sandboxConfig(sandbox.Attempt)
+	began := time.Now()
 	image, err := t.m.images.Ensure(ctx, t.pod, c, sandboxConfig)
+	t.outcome.pulling += time.Since(began)
 	if err != nil {
 		return err
 	}

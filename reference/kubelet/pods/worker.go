@@ -10,6 +10,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/probes"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
@@ -71,6 +72,9 @@ type worker struct {
 	messages map[string]string
 	prober   *probes.Prober
 	job      *job
+	// pulling is how long the pod's images took; measured: its start was counted, or was none of this agent's.
+	pulling  time.Duration
+	measured bool
 	// refresh: the content of volumes may have to change.
 	refresh   bool
 	refreshAt time.Time
@@ -99,6 +103,7 @@ func newWorker(m *Manager, pod *v1.Pod) *worker {
 		m: m, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(),
 		hooked: map[string]bool{}, backoff: map[string]plan.BackOff{}, holds: map[string]hold{},
 		messages: map[string]string{}, complained: map[string]bool{},
+		measured: pod.Status.Phase != "" && pod.Status.Phase != v1.PodPending,
 	}
 	w.prober = probes.New(m.Runtime, m.Recorder, func() { w.tell(func(*box) {}) })
 	w.refreshAt = jitter(w.takenOn)
@@ -204,6 +209,7 @@ func (w *worker) read() (gone bool) {
 
 func (w *worker) absorb(o outcome) {
 	w.job = nil
+	w.pulling += o.pulling
 	for name, b := range o.backoff {
 		w.backoff[name] = b
 	}
@@ -237,6 +243,7 @@ func (w *worker) report(now time.Time) {
 		HostIPs: w.m.HostIPs, TakenOn: w.takenOn, Ended: w.stage >= ended, Verdict: w.verdict,
 	})
 	w.said = &s
+	w.measure(&s, now)
 	w.mu.Lock()
 	w.shown = &s
 	w.mu.Unlock()
@@ -246,4 +253,18 @@ func (w *worker) report(now time.Time) {
 	case w.pod.Spec.NodeName != "":
 		w.m.Statuses.Set(w.pod, s)
 	}
+}
+
+// measure counts how long the pod took to start, once.
+func (w *worker) measure(s *v1.PodStatus, now time.Time) {
+	if w.measured || s.Phase != v1.PodRunning || len(s.ContainerStatuses) == 0 {
+		return
+	}
+	for i := range s.ContainerStatuses {
+		if s.ContainerStatuses[i].State.Running == nil {
+			return
+		}
+	}
+	w.measured = true
+	metrics.PodRuns(w.pod.CreationTimestamp.Time, w.takenOn, now, w.pulling, len(w.pod.Spec.InitContainers) > 0)
 }

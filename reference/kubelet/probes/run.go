@@ -9,6 +9,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/handlers"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 )
 
@@ -102,6 +103,8 @@ func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(o
 			between = time.Time{}
 		}
 		if good || !extra {
+			metrics.Probes.Add(metrics.Probe{UID: r.pod.UID, Namespace: r.pod.Namespace, Pod: r.pod.Name, Container: r.spec.Name, Kind: kind},
+				answer(result, err), time.Since(asked))
 			r.tell(kind, result, err)
 			regular = asked.Add(period)
 		}
@@ -119,6 +122,17 @@ func (r *run) loop(ctx context.Context, p *v1.Probe, kind string, verdict func(o
 		if ok, reached := c.answer(p, good); reached && !verdict(ok) {
 			return
 		}
+	}
+}
+
+func answer(result handlers.Result, err error) metrics.Answer {
+	switch {
+	case err != nil:
+		return metrics.Unknown
+	case result.OK:
+		return metrics.Successful
+	default:
+		return metrics.Failed
 	}
 }
 

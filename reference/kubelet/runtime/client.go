@@ -34,7 +34,7 @@ func Dial(ctx context.Context, endpoint string) (*Client, error) {
 			img, err := cri.NewRemoteImageServiceBuilder().WithEndpoint(endpoint).
 				WithConnectionTimeout(requestTimeout).WithTracerProvider(nil).Build(ctx)
 			if err == nil {
-				return &Client{RuntimeService: rt, Images: img}, nil
+				return &Client{RuntimeService: counted{rt}, Images: countedImages{img}}, nil
 			}
 		}
 		select {

@@ -8,11 +8,10 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
-	"github.com/etalon-dev/etalon/reference/kubelet/stats"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 )
 
 const (
@@ -27,7 +26,8 @@ func (s *Server) addNumbers(mux *http.ServeMux) {
 	mux.HandleFunc("GET /stats/summary", s.summary)
 	mux.HandleFunc("GET /metrics/resource", s.resourceMetrics)
 	mux.HandleFunc("GET /metrics/cadvisor", s.cadvisorMetrics)
-	mux.Handle("GET /metrics", legacyregistry.Handler())
+	mux.HandleFunc("GET /metrics/probes", probeMetrics)
+	mux.Handle("GET /metrics", s.metrics())
 }
 
 // summary answers GET /stats/summary.
@@ -50,7 +50,7 @@ func (s *Server) resourceMetrics(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		klog.FromContext(r.Context()).Error(err, "Cannot measure what is used")
 	}
-	w.Header().Set("Content-Type", stats.TextType)
+	w.Header().Set("Content-Type", metrics.TextType)
 	w.Write(page)
 }
 
@@ -61,7 +61,7 @@ func (s *Server) cadvisorMetrics(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", stats.TextType)
+	w.Header().Set("Content-Type", metrics.TextType)
 	w.Write(page)
 }
 

@@ -122,5 +122,5 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(method+" /portForward/{namespace}/{pod}", s.portForward)
 		mux.HandleFunc(method+" /portForward/{namespace}/{pod}/{uid}", s.portForward)
 	}
-	return s.guarded(mux)
+	return s.guarded(counting(mux))
 }

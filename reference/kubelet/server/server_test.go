@@ -73,3 +73,14 @@ func TestWhichInstancesLogIsShown(t *testing.T) {
 		}
 	}
 }
+
+func TestRoutes(t *testing.T) {
+	for path, want := range map[string]string{
+		"/metrics": "metrics", "/metrics/cadvisor": "metrics/cadvisor", "/stats/summary": "stats/summary", "/exec/ns/p/c": "exec",
+		"/logs/a/b/c": "logs", "/healthz": "healthz", "/": "",
+	} {
+		if got := route(path); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}

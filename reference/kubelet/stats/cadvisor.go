@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 )
 
 // subject is a cgroup with the labels by which cAdvisor's metrics name it.
@@ -36,18 +37,18 @@ func (c *Collector) CAdvisorMetrics(ctx context.Context, version string) ([]byte
 		return nil, err
 	}
 	list := c.subjects(s, d)
-	t := &text{out: make([]byte, 0, 16<<10+64*256*len(list))}
-	t.family("cadvisor_version_info", "gauge", "A metric with a constant '1' value labeled by kernel version, OS version, docker version, cadvisor version & cadvisor revision.")
-	t.sample("cadvisor_version_info", 1, time.Time{}, "cadvisorRevision", "", "cadvisorVersion", version, "dockerVersion", "", "kernelVersion", kernel(c.Proc), "osVersion", "")
+	t := &metrics.Text{Out: make([]byte, 0, 16<<10+64*256*len(list))}
+	t.Family("cadvisor_version_info", "gauge", "A metric with a constant '1' value labeled by kernel version, OS version, docker version, cadvisor version & cadvisor revision.")
+	t.Sample("cadvisor_version_info", 1, time.Time{}, "cadvisorRevision", "", "cadvisorVersion", version, "dockerVersion", "", "kernelVersion", kernel(c.Proc), "osVersion", "")
 	for _, m := range ofCgroups {
-		t.family(m.name, m.kind, m.help)
+		t.Family(m.name, m.kind, m.help)
 		for i := range list {
 			m.write(t, m.name, &list[i])
 		}
 	}
 	c.writeSpace(t, d, s.At)
 	c.writeMachine(t)
-	return t.out, nil
+	return t.Out, nil
 }
 
 // subjects are the node, its groups, the pods, their sandboxes and containers.
@@ -82,38 +83,38 @@ func (c *Collector) subjects(s *Sample, d *Disks) []subject {
 // metric words one family for a subject.
 type metric struct {
 	name, kind, help string
-	write            func(t *text, name string, s *subject)
+	write            func(t *metrics.Text, name string, s *subject)
 }
 
 // value is a metric with one sample for each subject.
 func value(name, kind, help string, of func(*subject) float64) metric {
-	return metric{name, kind, help, func(t *text, name string, s *subject) {
-		t.sample(name, of(s), s.usage.At, s.labels()...)
+	return metric{name, kind, help, func(t *metrics.Text, name string, s *subject) {
+		t.Sample(name, of(s), s.usage.At, s.labels()...)
 	}}
 }
 
 // present is value for those of which something is known.
 func present(name, kind, help string, of func(*subject) (float64, bool)) metric {
-	return metric{name, kind, help, func(t *text, name string, s *subject) {
+	return metric{name, kind, help, func(t *metrics.Text, name string, s *subject) {
 		if v, known := of(s); known {
-			t.sample(name, v, s.usage.At, s.labels()...)
+			t.Sample(name, v, s.usage.At, s.labels()...)
 		}
 	}}
 }
 
 func network(name, help string, of func(*Interface) uint64) metric {
-	return metric{name, "counter", help, func(t *text, name string, s *subject) {
+	return metric{name, "counter", help, func(t *metrics.Text, name string, s *subject) {
 		for i := range s.interfaces {
-			t.sample(name, float64(of(&s.interfaces[i])), s.usage.At, s.labels("interface", s.interfaces[i].Name)...)
+			t.Sample(name, float64(of(&s.interfaces[i])), s.usage.At, s.labels("interface", s.interfaces[i].Name)...)
 		}
 	}}
 }
 
 func disk(name, help string, of func(*Device) uint64) metric {
-	return metric{name, "counter", help, func(t *text, name string, s *subject) {
+	return metric{name, "counter", help, func(t *metrics.Text, name string, s *subject) {
 		for i := range s.usage.IO {
 			d := &s.usage.IO[i]
-			t.sample(name, float64(of(d)), s.usage.At, s.labels("device", deviceName(d.Number))...)
+			t.Sample(name, float64(of(d)), s.usage.At, s.labels("device", deviceName(d.Number))...)
 		}
 	}}
 }
@@ -158,7 +159,7 @@ func kernel(proc string) string {
 }
 
 // writeSpace tells of the file systems that containers write to.
-func (c *Collector) writeSpace(t *text, d *Disks, now time.Time) {
+func (c *Collector) writeSpace(t *metrics.Text, d *Disks, now time.Time) {
 	node := subject{id: "/"}
 	for _, m := range []struct {
 		name, help string
@@ -168,12 +169,12 @@ func (c *Collector) writeSpace(t *text, d *Disks, now time.Time) {
 		{"container_fs_inodes_total", "Number of Inodes", d.Layers.Inodes},
 		{"container_fs_inodes_free", "Number of available Inodes", d.Layers.InodesFree},
 	} {
-		t.family(m.name, "gauge", m.help)
-		t.sample(m.name, float64(m.value), now, node.labels("device", "")...)
+		t.Family(m.name, "gauge", m.help)
+		t.Sample(m.name, float64(m.value), now, node.labels("device", "")...)
 	}
 }
 
-func (c *Collector) writeMachine(t *text) {
+func (c *Collector) writeMachine(t *metrics.Text) {
 	memory, _ := ReadMeminfo(c.Proc)
 	boot := strings.TrimSpace(readText(filepath.Join(c.Proc, "sys/kernel/random/boot_id")))
 	machine := strings.TrimSpace(readText("/etc/machine-id"))
@@ -187,12 +188,12 @@ func (c *Collector) writeMachine(t *text) {
 		{"machine_swap_bytes", "Amount of swap memory available on the machine.", float64(memory.SwapTotal)},
 		{"machine_scrape_error", "1 if there was an error while getting machine metrics, 0 otherwise.", 0},
 	} {
-		t.family(m.name, "gauge", m.help)
+		t.Family(m.name, "gauge", m.help)
 		if m.name == "machine_scrape_error" {
-			t.sample(m.name, m.value, time.Time{})
+			t.Sample(m.name, m.value, time.Time{})
 			continue
 		}
-		t.sample(m.name, m.value, time.Time{}, "boot_id", boot, "machine_id", machine, "system_uuid", uuid)
+		t.Sample(m.name, m.value, time.Time{}, "boot_id", boot, "machine_id", machine, "system_uuid", uuid)
 	}
 }
 

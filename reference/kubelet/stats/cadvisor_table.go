@@ -2,12 +2,13 @@ package stats
 
 import (
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 )
 
 // ofCgroups are the metrics of the page, in its order.
 var ofCgroups = []metric{
-	{"container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds.", func(t *text, name string, s *subject) {
-		t.sample(name, seconds(s.usage.CPU.Total), s.usage.At, s.labels("cpu", "total")...)
+	{"container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds.", func(t *metrics.Text, name string, s *subject) {
+		t.Sample(name, seconds(s.usage.CPU.Total), s.usage.At, s.labels("cpu", "total")...)
 	}},
 	value("container_cpu_user_seconds_total", "counter", "Cumulative user cpu time consumed in seconds.",
 		func(s *subject) float64 { return seconds(s.usage.CPU.User) }),
@@ -23,17 +24,17 @@ var ofCgroups = []metric{
 	disk("container_fs_reads_total", "Cumulative count of reads completed", func(d *Device) uint64 { return d.Reads }),
 	disk("container_fs_writes_bytes_total", "Cumulative count of bytes written", func(d *Device) uint64 { return d.WriteBytes }),
 	disk("container_fs_writes_total", "Cumulative count of writes completed", func(d *Device) uint64 { return d.Writes }),
-	{"container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container on this filesystem.", func(t *text, name string, s *subject) {
+	{"container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container on this filesystem.", func(t *metrics.Text, name string, s *subject) {
 		if s.written != nil {
-			t.sample(name, float64(s.written.Bytes), s.written.At, s.labels("device", "")...)
+			t.Sample(name, float64(s.written.Bytes), s.written.At, s.labels("device", "")...)
 		}
 	}},
 	value("container_last_seen", "gauge", "Last time a container was seen by the exporter", func(s *subject) float64 { return float64(s.usage.At.Unix()) }),
 	value("container_memory_cache", "gauge", "Number of bytes of page cache memory.", func(s *subject) float64 { return float64(s.usage.Memory.Cache) }),
 	value("container_memory_failcnt", "counter", "Number of memory usage hits limits", func(s *subject) float64 { return float64(s.usage.Memory.Failures) }),
-	{"container_memory_failures_total", "counter", "Cumulative count of memory allocation failures.", func(t *text, name string, s *subject) {
-		t.sample(name, float64(s.usage.Memory.Faults), s.usage.At, s.labels("failure_type", "pgfault", "scope", "hierarchy")...)
-		t.sample(name, float64(s.usage.Memory.MajorFaults), s.usage.At, s.labels("failure_type", "pgmajfault", "scope", "hierarchy")...)
+	{"container_memory_failures_total", "counter", "Cumulative count of memory allocation failures.", func(t *metrics.Text, name string, s *subject) {
+		t.Sample(name, float64(s.usage.Memory.Faults), s.usage.At, s.labels("failure_type", "pgfault", "scope", "hierarchy")...)
+		t.Sample(name, float64(s.usage.Memory.MajorFaults), s.usage.At, s.labels("failure_type", "pgmajfault", "scope", "hierarchy")...)
 	}},
 	value("container_memory_mapped_file", "gauge", "Size of memory mapped files in bytes.", func(s *subject) float64 { return float64(s.usage.Memory.Mapped) }),
 	value("container_memory_max_usage_bytes", "gauge", "Maximum memory usage recorded in bytes", func(s *subject) float64 { return float64(s.usage.Memory.Max) }),

@@ -212,14 +212,6 @@ func TestASampleIsSharedForAMoment(t *testing.T) {
 	}
 }
 
-func TestLabelsAreEscaped(t *testing.T) {
-	var out text
-	out.sample("m", 1.5, time.Time{}, "a", "x\"\\\ny", "b", "")
-	if got, want := string(out.out), `m{a="x\"\\\ny",b=""} 1.5`+"\n"; got != want {
-		t.Errorf("got %s want %s", got, want)
-	}
-}
-
 func TestRates(t *testing.T) {
 	at := func(seconds int, total uint64) point {
 		return point{began.Add(time.Duration(seconds) * time.Second), total}

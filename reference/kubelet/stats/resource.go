@@ -3,6 +3,8 @@ package stats
 import (
 	"context"
 	"time"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 )
 
 // ResourceMetrics is the page GET /metrics/resource (KEP-1748): what autoscaling and `kubectl top` need, and no more.
@@ -29,25 +31,25 @@ func seconds(nanoseconds uint64) float64 { return float64(nanoseconds) / 1e9 }
 func epoch(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 func resourceText(s *Sample, swap uint64) []byte {
-	var t text
+	var t metrics.Text
 	if s != nil {
-		t.out = make([]byte, 0, 4096+1200*len(s.Pods))
+		t.Out = make([]byte, 0, 4096+1200*len(s.Pods))
 		containerResources(&t, s)
 		nodeResources(&t, s, swap)
 		podResources(&t, s)
 	}
-	t.family("resource_scrape_error", "gauge", "[STABLE] 1 if there was an error while getting container metrics, 0 otherwise")
+	t.Family("resource_scrape_error", "gauge", "[STABLE] 1 if there was an error while getting container metrics, 0 otherwise")
 	failed := 0.0
 	if s == nil {
 		failed = 1
 	}
-	t.sample("resource_scrape_error", failed, time.Time{})
-	return t.out
+	t.Sample("resource_scrape_error", failed, time.Time{})
+	return t.Out
 }
 
-func containerResources(t *text, s *Sample) {
+func containerResources(t *metrics.Text, s *Sample) {
 	each := func(name, kind, help string, value func(*Container) float64, timed bool) {
-		t.family(name, kind, help)
+		t.Family(name, kind, help)
 		for i := range s.Pods {
 			p := &s.Pods[i]
 			for j := range p.Containers {
@@ -56,7 +58,7 @@ func containerResources(t *text, s *Sample) {
 				if timed {
 					at = k.Usage.At
 				}
-				t.sample(name, value(k), at, "container", k.Name, "namespace", p.Pod.Namespace, "pod", p.Pod.Name)
+				t.Sample(name, value(k), at, "container", k.Name, "namespace", p.Pod.Namespace, "pod", p.Pod.Name)
 			}
 		}
 	}
@@ -70,21 +72,21 @@ func containerResources(t *text, s *Sample) {
 		func(k *Container) float64 { return float64(k.Usage.Memory.Swap) }, true)
 }
 
-func nodeResources(t *text, s *Sample, swap uint64) {
-	t.family("node_cpu_usage_seconds_total", "counter", "[STABLE] Cumulative cpu time consumed by the node in core-seconds")
-	t.sample("node_cpu_usage_seconds_total", seconds(s.Node.CPU.Total), s.Node.At)
-	t.family("node_memory_working_set_bytes", "gauge", "[STABLE] Current working set of the node in bytes")
-	t.sample("node_memory_working_set_bytes", float64(s.Node.Memory.WorkingSet), s.Node.At)
-	t.family("node_swap_usage_bytes", "gauge", "[ALPHA] Current swap usage of the node in bytes. Reported only on non-windows systems")
-	t.sample("node_swap_usage_bytes", float64(swap), s.Node.At)
+func nodeResources(t *metrics.Text, s *Sample, swap uint64) {
+	t.Family("node_cpu_usage_seconds_total", "counter", "[STABLE] Cumulative cpu time consumed by the node in core-seconds")
+	t.Sample("node_cpu_usage_seconds_total", seconds(s.Node.CPU.Total), s.Node.At)
+	t.Family("node_memory_working_set_bytes", "gauge", "[STABLE] Current working set of the node in bytes")
+	t.Sample("node_memory_working_set_bytes", float64(s.Node.Memory.WorkingSet), s.Node.At)
+	t.Family("node_swap_usage_bytes", "gauge", "[ALPHA] Current swap usage of the node in bytes. Reported only on non-windows systems")
+	t.Sample("node_swap_usage_bytes", float64(swap), s.Node.At)
 }
 
-func podResources(t *text, s *Sample) {
+func podResources(t *metrics.Text, s *Sample) {
 	each := func(name, kind, help string, value func(*Pod) float64) {
-		t.family(name, kind, help)
+		t.Family(name, kind, help)
 		for i := range s.Pods {
 			p := &s.Pods[i]
-			t.sample(name, value(p), p.Usage.At, "namespace", p.Pod.Namespace, "pod", p.Pod.Name)
+			t.Sample(name, value(p), p.Usage.At, "namespace", p.Pod.Namespace, "pod", p.Pod.Name)
 		}
 	}
 	each("pod_cpu_usage_seconds_total", "counter", "[STABLE] Cumulative cpu time consumed by the pod in core-seconds",

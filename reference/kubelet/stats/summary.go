@@ -135,6 +135,23 @@ func (c *Collector) addDisks(out *stats.PodStats, p *Pod, d *Disks) {
 	out.EphemeralStorage = fsStats(d.At, d.Node, sum)
 }
 
+// Claims returns the volumes that a pod has by a claim, by the claim's name.
+func (c *Collector) Claims(pod *v1.Pod) map[string]Volume {
+	out := map[string]Volume{}
+	for i := range pod.Spec.Volumes {
+		claim := claimOf(pod, &pod.Spec.Volumes[i])
+		if claim == "" {
+			continue
+		}
+		for _, v := range c.Volumes(pod.UID) {
+			if v.Name == pod.Spec.Volumes[i].Name {
+				out[claim] = v
+			}
+		}
+	}
+	return out
+}
+
 // claimOf is the name of the volume's claim, empty if it is of another kind.
 func claimOf(p *v1.Pod, v *v1.Volume) string {
 	switch {
