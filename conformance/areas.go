@@ -14,6 +14,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/garbagecollection"
 	_ "github.com/etalon-dev/etalon/conformance/jobs"
 	_ "github.com/etalon-dev/etalon/conformance/labels"
+	_ "github.com/etalon-dev/etalon/conformance/metrics"
 	_ "github.com/etalon-dev/etalon/conformance/namespaces"
 	_ "github.com/etalon-dev/etalon/conformance/nodes"
 	_ "github.com/etalon-dev/etalon/conformance/pods"

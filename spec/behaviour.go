@@ -71,7 +71,7 @@ var (
 // StandInNodes is the need of a cluster in which a Node object without a machine is left alone.
 const StandInNodes = "stand-in-nodes"
 
-// PodMetrics is the need that the API of resource metrics has some of pods.
+// PodMetrics is the need that somebody answers for the API of resource metrics.
 const PodMetrics = "pod-metrics"
 
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
