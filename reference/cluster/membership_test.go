@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/etalon-dev/etalon/fixtures/images"
 	"github.com/etalon-dev/etalon/reference/cluster/node"
 	"github.com/etalon-dev/etalon/reference/cluster/process"
 )
@@ -223,5 +226,65 @@ func TestNodesOfAClusterThatIsNotThere(t *testing.T) {
 	}
 	if _, err := AddNodes(t.Context(), "nowhere", 0, io.Discard); err == nil || !strings.Contains(err.Error(), "0 nodes") {
 		t.Errorf("add none: %v", err)
+	}
+}
+
+// A node that is shut down ends its pods in good order; an agent that is only restarted ends none.
+func TestANodeShutsDownGracefully(t *testing.T) {
+	o := wanted(t, "graceful", 1)
+	o.KubeletConfigFile = filepath.Join(t.TempDir(), "kubelet.yaml")
+	if err := os.WriteFile(o.KubeletConfigFile, []byte("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"+
+		"shutdownGracePeriod: 60s\nshutdownGracePeriodCriticalPods: 20s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, client := bringUp(t, o)
+	pods := client.CoreV1().Pods("default")
+	for name, class := range map[string]string{"normal": "", "critical": "system-node-critical"} {
+		if _, err := pods.Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "web"}},
+			Spec: corev1.PodSpec{PriorityClassName: class, Containers: []corev1.Container{{Name: "web", Image: images.Tool}}}}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitForWeb(t, client, 2)
+	if err := signalOn(c.node(1), "kubelet", unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if ran, err := StopNode(t.Context(), o.Name, "node-1", true); err != nil || !ran {
+		t.Fatalf("stop: it ran %v, %v", ran, err)
+	}
+	ended := map[string]time.Time{}
+	for _, name := range []string{"normal", "critical"} {
+		p, err := pods.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := p.Status
+		if s.Phase != corev1.PodFailed || s.Reason != "Terminated" || s.ContainerStatuses[0].RestartCount != 0 || s.ContainerStatuses[0].State.Terminated == nil {
+			t.Fatalf("%s: %+v", name, s)
+		}
+		ended[name] = s.ContainerStatuses[0].State.Terminated.FinishedAt.Time
+		if !slices.ContainsFunc(s.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue && c.Reason == corev1.PodReasonTerminationByKubelet
+		}) {
+			t.Errorf("%s has the conditions %+v", name, s.Conditions)
+		}
+	}
+	if ended["critical"].Before(ended["normal"]) {
+		t.Errorf("the critical pod ended first: %v", ended)
+	}
+	n, err := client.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && (c.Status != corev1.ConditionFalse || c.Message != "node is shutting down") {
+			t.Errorf("the node said last: %+v", c)
+		}
+	}
+	if _, err := StartNode(t.Context(), o.Name, "node-1", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := pods.Get(t.Context(), "normal", metav1.GetOptions{}); err != nil || p.Status.Reason != "Terminated" {
+		t.Errorf("after the node is back: %+v, %v", p, err)
 	}
 }

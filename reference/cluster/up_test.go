@@ -259,8 +259,11 @@ func (c *Cluster) kill(name string) error {
 	return killed(c.path(controlPlaneState), name, func(p spec.ProcessState) error { return unix.Kill(p.Pid, unix.SIGKILL) })
 }
 
-// killOn does the same on a node, whose supervisor knows the process by another number than the machine.
-func killOn(n node.Node, name string) error {
+// killOn does the same on a node.
+func killOn(n node.Node, name string) error { return signalOn(n, name, unix.SIGKILL) }
+
+// signalOn has one process of a node end and waits for another. The node's supervisor knows it by another number than the machine.
+func signalOn(n node.Node, name string, signal unix.Signal) error {
 	return killed(n.StateFile(), name, func(spec.ProcessState) error {
 		supervisor, err := n.Find()
 		if err != nil || supervisor == nil {
@@ -271,7 +274,7 @@ func killOn(n node.Node, name string) error {
 			defer child.Close()
 			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child.Pid))
 			if strings.HasPrefix(string(line), filepath.Join(n.Programs, "etalon")+"\x00"+name+"\x00") {
-				return child.Signal(unix.SIGKILL)
+				return child.Signal(signal)
 			}
 		}
 		return fmt.Errorf("%s has no process %s", n.Name(), name)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/config"
+	"github.com/etalon-dev/etalon/reference/kubelet/node"
 )
 
 // Command is `etalon kubelet`.
@@ -55,6 +56,10 @@ func Command() *cobra.Command {
 	f.StringVar(&o.PodLogsDir, "pod-logs-dir", "/var/log/pods", "directory for the containers' logs")
 	f.StringVar(&o.RuntimeEndpoint, "container-runtime-endpoint", "unix:///run/containerd/containerd.sock", "the container runtime's socket")
 	f.String("pod-manifest-path", "", "directory or file that describes static pods")
+	f.StringToStringVar(&o.Registration.Labels, "node-labels", nil, "labels that the node gets when it is registered: key=value, separated by commas")
+	f.StringSlice("register-with-taints", nil, "taints that the node gets when it is registered: key=value:effect, separated by commas")
+	f.Bool("register-node", true, "register the node with the API server")
+	f.String("provider-id", "", "how the machine is known to the cloud that it belongs to")
 	f.StringSlice("cluster-dns", nil, "address of the cluster's DNS")
 	f.String("cluster-domain", "cluster.local", "the cluster's DNS domain")
 	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
@@ -87,6 +92,9 @@ func (o *Options) configure(flags *pflag.FlagSet, file string) (err error) {
 			return err
 		}
 	}
+	if err := o.configureNode(flags); err != nil {
+		return err
+	}
 	if flags.Changed("pod-manifest-path") {
 		if o.Kubelet.StaticPodPath, err = flags.GetString("pod-manifest-path"); err != nil {
 			return err
@@ -96,6 +104,36 @@ func (o *Options) configure(flags *pflag.FlagSet, file string) (err error) {
 		o.Kubelet.ClusterDomain, err = flags.GetString("cluster-domain")
 	}
 	return err
+}
+
+// configureNode reads what the Node object begins with.
+func (o *Options) configureNode(flags *pflag.FlagSet) error {
+	if flags.Changed("register-node") {
+		given, err := flags.GetBool("register-node")
+		if err != nil {
+			return err
+		}
+		o.Kubelet.RegisterNode = &given
+	}
+	if flags.Changed("provider-id") {
+		given, err := flags.GetString("provider-id")
+		if err != nil {
+			return err
+		}
+		o.Kubelet.ProviderID = given
+	}
+	if flags.Changed("register-with-taints") {
+		given, err := flags.GetStringSlice("register-with-taints")
+		if err != nil {
+			return err
+		}
+		if o.Kubelet.RegisterWithTaints, err = node.ParseTaints(given); err != nil {
+			return fmt.Errorf("--register-with-taints: %w", err)
+		}
+	}
+	o.Registration.ByOthers = !*o.Kubelet.RegisterNode
+	o.Registration.ProviderID, o.Registration.Taints = o.Kubelet.ProviderID, o.Kubelet.RegisterWithTaints
+	return nil
 }
 
 // complete fills in defaults and checks what cannot be guessed.
@@ -113,6 +151,14 @@ func (o *Options) complete() error {
 	for _, ip := range o.Kubelet.ClusterDNS {
 		if net.ParseIP(ip) == nil {
 			return fmt.Errorf("--cluster-dns: %q is not an IP address", ip)
+		}
+	}
+	if err := node.CheckLabels(o.Registration.Labels); err != nil {
+		return fmt.Errorf("--node-labels: %w", err)
+	}
+	for _, t := range o.Kubelet.RegisterWithTaints {
+		if err := node.CheckTaint(t); err != nil {
+			return fmt.Errorf("registerWithTaints: %w", err)
 		}
 	}
 	if o.PodCIDR != "" {

@@ -47,6 +47,8 @@ type Options struct {
 	NodeIP   string
 	// PodCIDR is the range of the node's pods; it is written into the Node object.
 	PodCIDR string
+	// Registration is what the Node object begins with.
+	Registration node.Registration
 	// RootDir is the agent's own directory, PodLogsDir that of the containers' logs.
 	RootDir    string
 	PodLogsDir string
@@ -102,6 +104,7 @@ func Run(ctx context.Context, o Options) error {
 	self := &node.Self{
 		Name: o.NodeName, IPs: []string{o.NodeIP}, PodCIDR: o.PodCIDR, Port: int32(o.Port), Version: o.Version,
 		Machine: machine, Client: client, MaxImages: int(*o.Kubelet.NodeStatusMaxImages),
+		Registration: o.Registration, Timing: node.TimingOf(o.Kubelet),
 	}
 	mounts := volumes.New(o.RootDir, volumes.NewTokenCache(client))
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
@@ -121,6 +124,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer listener.Close()
+	health, err := listenHealth(o.Kubelet)
+	if err != nil {
+		return err
+	}
 	recorder := events.NewRecorder(ctx, client, o.NodeName)
 	statuses := status.NewManager(client)
 	mirrors := static.NewMirrors(client, self.Node, statuses)
@@ -163,6 +170,19 @@ func Run(ctx context.Context, o Options) error {
 	own := static.NewSource(o.Kubelet, o.NodeName, manager)
 	complete := make(chan struct{})
 	var group sync.WaitGroup
+	if health != nil {
+		group.Go(func() {
+			if err := serveHealth(ctx, health); err != nil {
+				klog.FromContext(ctx).Error(err, "The health check does not answer any more")
+			}
+		})
+	}
+	told := poweringOff(ctx)
+	group.Go(func() {
+		if shutDown(ctx, told, o.Kubelet, self, manager, recorder) {
+			cancel()
+		}
+	})
 	group.Go(func() { manager.Run(ctx, complete) })
 	group.Go(func() { own.Run(ctx) })
 	group.Go(func() { mirrors.Run(ctx) })

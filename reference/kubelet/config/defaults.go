@@ -25,8 +25,13 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	or(&c.MaxPods, 110)
 	or(&c.CgroupDriver, "cgroupfs")
 	or(&c.ContentType, "application/vnd.kubernetes.protobuf")
+	if c.NodeStatusUpdateFrequency.Duration > 0 {
+		or(&c.NodeStatusReportFrequency, c.NodeStatusUpdateFrequency)
+	}
 	or(&c.NodeStatusUpdateFrequency.Duration, 10*time.Second)
 	or(&c.NodeStatusReportFrequency.Duration, 5*time.Minute)
+	or(&c.HealthzBindAddress, "127.0.0.1")
+	orNew(&c.HealthzPort, 10248)
 	or(&c.NodeLeaseDurationSeconds, 40)
 	or(&c.SyncFrequency.Duration, time.Minute)
 	or(&c.StreamingConnectionIdleTimeout.Duration, 4*time.Hour)

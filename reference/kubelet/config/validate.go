@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 
 // validate returns what is wrong with the supported fields.
 func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
-	out := append(validateShutdown(c), validateCgroups(c)...)
+	out := slices.Concat(validateShutdown(c), validateCgroups(c), validateNode(c))
 	for _, ip := range c.ClusterDNS {
 		if net.ParseIP(ip) == nil {
 			out = append(out, fmt.Errorf("clusterDNS: %q is not an IP address", ip))

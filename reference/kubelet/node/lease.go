@@ -11,13 +11,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// The node's heartbeat (docs: reference/node/node-status, "Heartbeats").
-const (
-	leaseSeconds = 40
-	leaseRenew   = 10 * time.Second
-)
-
-// Heartbeat renews the node's Lease in kube-node-lease until ctx ends.
+// Heartbeat renews the node's Lease in kube-node-lease until ctx ends (docs: reference/node/node-status, "Heartbeats").
 func (s *Self) Heartbeat(ctx context.Context) {
 	own := func(l *coordinationv1.Lease) error {
 		// With its owner set, the Lease goes when the Node object goes.
@@ -28,6 +22,6 @@ func (s *Self) Heartbeat(ctx context.Context) {
 		}
 		return nil
 	}
-	lease.NewController(clock.RealClock{}, s.Client, s.Name, leaseSeconds, nil, leaseRenew,
+	lease.NewController(clock.RealClock{}, s.Client, s.Name, s.Timing.LeaseSeconds, nil, time.Duration(s.Timing.LeaseSeconds)*time.Second/4,
 		s.Name, v1.NamespaceNodeLease, own).Run(ctx)
 }

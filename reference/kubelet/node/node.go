@@ -20,10 +20,6 @@ import (
 )
 
 const (
-	// lookEvery is how often the node's state is looked at; a change is reported at once.
-	lookEvery = 10 * time.Second
-	// reportEvery is how often it is reported although nothing changed. The Lease is the heartbeat.
-	reportEvery = 5 * time.Minute
 	// lookUnready is how often a node that is not ready is looked at: others wait for it.
 	lookUnready = 100 * time.Millisecond
 	// freshTimeout is how long a pod waits for a fresh look at its node before the last one counts.
@@ -32,10 +28,12 @@ const (
 
 // Self is the node as its agent knows it.
 type Self struct {
-	Name    string
-	IPs     []string
-	PodCIDR string
-	Port    int32
+	Name         string
+	IPs          []string
+	PodCIDR      string
+	Port         int32
+	Registration Registration
+	Timing       Timing
 	// Version is the agent's, v1.37.2+etalon.
 	Version string
 	Machine Machine
@@ -48,6 +46,8 @@ type Self struct {
 	server atomic.Pointer[v1.Node]
 	// reporting is held by whoever compares the status with the last one and sends it.
 	reporting sync.Mutex
+	// ending: the node shuts down.
+	ending atomic.Bool
 }
 
 // Node returns the node as last seen by the API server, nil before it is registered.
@@ -68,7 +68,7 @@ func (s *Self) Fresh(ctx context.Context) *v1.Node {
 func (s *Self) Register(ctx context.Context) error {
 	var last error
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		if last = s.register(ctx, s.Observe(ctx)); last == nil {
+		if last = s.registerOnce(ctx); last == nil {
 			return nil
 		}
 		klog.FromContext(ctx).V(2).Info("Cannot register the node yet", "err", last)
@@ -78,6 +78,13 @@ func (s *Self) Register(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+func (s *Self) registerOnce(ctx context.Context) error {
+	if s.Registration.ByOthers {
+		return s.await(ctx)
+	}
+	return s.register(ctx, s.observe(ctx))
 }
 
 func (s *Self) register(ctx context.Context, o Observed) error {
@@ -99,7 +106,7 @@ func (s *Self) register(ctx context.Context, o Observed) error {
 	if wanted.Labels == nil {
 		wanted.Labels = map[string]string{}
 	}
-	maps.Copy(wanted.Labels, n.Labels)
+	maps.Copy(wanted.Labels, s.labels())
 	if wanted.Spec.PodCIDR == "" {
 		wanted.Spec.PodCIDR, wanted.Spec.PodCIDRs = n.Spec.PodCIDR, n.Spec.PodCIDRs
 	}
@@ -115,28 +122,41 @@ func (s *Self) register(ctx context.Context, o Observed) error {
 // fresh is the node as it is registered for the first time.
 func (s *Self) fresh() *v1.Node {
 	n := &v1.Node{ObjectMeta: metav1.ObjectMeta{
-		Name: s.Name,
-		Labels: map[string]string{
-			v1.LabelHostname:          s.Name,
-			v1.LabelOSStable:          goruntime.GOOS,
-			v1.LabelArchStable:        goruntime.GOARCH,
-			"beta.kubernetes.io/os":   goruntime.GOOS,
-			"beta.kubernetes.io/arch": goruntime.GOARCH,
-		},
+		Name:        s.Name,
+		Labels:      s.labels(),
 		Annotations: map[string]string{"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
 	}}
+	for name, value := range s.Registration.Labels {
+		if _, own := n.Labels[name]; own {
+			klog.Background().Info("A label that the node gives itself is not what was asked for", "label", name, "asked", value, "is", n.Labels[name])
+			continue
+		}
+		n.Labels[name] = value
+	}
+	n.Spec.Taints, n.Spec.ProviderID = s.Registration.Taints, s.Registration.ProviderID
 	if s.PodCIDR != "" {
 		n.Spec.PodCIDR, n.Spec.PodCIDRs = s.PodCIDR, []string{s.PodCIDR}
 	}
 	return n
 }
 
+// labels are those that follow from what the node is; they are put right whenever the agent starts.
+func (s *Self) labels() map[string]string {
+	return map[string]string{
+		v1.LabelHostname:          s.Name,
+		v1.LabelOSStable:          goruntime.GOOS,
+		v1.LabelArchStable:        goruntime.GOARCH,
+		"beta.kubernetes.io/os":   goruntime.GOOS,
+		"beta.kubernetes.io/arch": goruntime.GOARCH,
+	}
+}
+
 // Run keeps the status up to date until ctx ends. It needs Register first.
 func (s *Self) Run(ctx context.Context) {
 	reported := time.Now()
 	for {
-		pause := lookEvery
-		if !Ready(s.Node()) {
+		pause := s.Timing.Look
+		if !Ready(s.Node()) && !s.ending.Load() {
 			pause = lookUnready
 		}
 		select {
@@ -144,8 +164,8 @@ func (s *Self) Run(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
-		always := time.Since(reported) >= reportEvery
-		o := s.Observe(ctx)
+		always := time.Since(reported) >= s.Timing.Report
+		o := s.observe(ctx)
 		if ctx.Err() != nil || (!always && !s.differs(o)) {
 			continue
 		}
@@ -175,7 +195,7 @@ func (s *Self) differs(o Observed) bool {
 }
 
 // Report looks at the node and tells the API server what changed, now.
-func (s *Self) Report(ctx context.Context) error { return s.report(ctx, s.Observe(ctx), false) }
+func (s *Self) Report(ctx context.Context) error { return s.report(ctx, s.observe(ctx), false) }
 
 func (s *Self) report(ctx context.Context, o Observed, always bool) error {
 	s.reporting.Lock()
@@ -201,7 +221,10 @@ func (s *Self) refresh(ctx context.Context) {
 	case err == nil:
 		s.server.Store(n)
 	case apierrors.IsNotFound(err):
-		if err := s.register(ctx, s.Observe(ctx)); err != nil {
+		if s.Registration.ByOthers {
+			return
+		}
+		if err := s.register(ctx, s.observe(ctx)); err != nil {
 			klog.FromContext(ctx).Info("Cannot register the node again", "err", err)
 		}
 	}

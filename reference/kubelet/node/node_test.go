@@ -19,7 +19,7 @@ func self(o *Observed, objects ...*v1.Node) *Self {
 			panic(err)
 		}
 	}
-	return &Self{Name: "n", IPs: []string{"192.0.2.1"}, PodCIDR: "10.244.1.0/24", Port: 10250, Version: "v1", Client: client,
+	return &Self{Name: "n", IPs: []string{"192.0.2.1"}, PodCIDR: "10.244.1.0/24", Port: 10250, Version: "v1", Client: client, Timing: Timing{Look: 10 * time.Second, Report: 5 * time.Minute, LeaseSeconds: 40},
 		Machine: Machine{Capacity: v1.ResourceList{v1.ResourceCPU: resource.MustParse("2")}},
 		Observe: func(context.Context) Observed { return *o }}
 }

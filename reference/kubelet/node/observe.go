@@ -22,6 +22,7 @@ func Observe(ctx context.Context, rt *runtime.Client) Observed {
 		o.Problems = append(o.Problems, fmt.Sprintf("container runtime status check failed: %v", err))
 	} else {
 		o.Problems = append(o.Problems, problems(status.GetStatus())...)
+		o.Handlers, o.Features = handlers(status), features(status)
 	}
 	if o.Images, err = rt.Images.ListImages(ctx, nil); err != nil {
 		o.Images = nil

@@ -24,6 +24,9 @@ type Observed struct {
 	Images  []*criv1.Image
 	// VolumesInUse are the attached volumes that pods use, in order.
 	VolumesInUse []v1.UniqueVolumeName
+	// Handlers and Features are what the runtime can do.
+	Handlers []v1.NodeRuntimeHandler
+	Features *v1.NodeFeatures
 	// DiskPressure, MemoryPressure and PIDPressure tell that the node runs out of these.
 	DiskPressure, MemoryPressure, PIDPressure bool
 }
@@ -41,6 +44,9 @@ func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
 	n.Status.DaemonEndpoints.KubeletEndpoint.Port = s.Port
 	n.Status.VolumesInUse = o.VolumesInUse
 	n.Status.Images = images(o.Images, s.MaxImages)
+	if o.Runtime != "" {
+		n.Status.RuntimeHandlers, n.Status.Features = o.Handlers, o.Features
+	}
 	for _, c := range conditions(o) {
 		setCondition(n, c, now)
 	}

@@ -28,12 +28,17 @@ func (m *Manager) End(uid types.UID, why *status.Verdict, grace *int64) {
 	}
 }
 
+// Close has no more pods admitted to the node.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+}
+
 // Shutdown ends the pods of the node: those of each step, in order, within its seconds, then what is left. From now on none is
 // admitted. It returns when all have ended and the API server was told, or the time is over.
 func (m *Manager) Shutdown(ctx context.Context, steps []kubeletv1beta1.ShutdownGracePeriodByPodPriority) {
-	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
+	m.Close()
 	log := klog.FromContext(ctx)
 	for i, pods := range groups(m.Pods(), steps) {
 		if len(pods) == 0 {
