@@ -73,6 +73,7 @@ func Run(ctx context.Context, o Options) error {
 	defer cancel()
 	began := time.Now()
 	metrics.Register(o.NodeName)
+	told := poweringOff(ctx)
 	client, err := kubernetes.NewForConfig(o.Config)
 	if err != nil {
 		return err
@@ -177,7 +178,6 @@ func Run(ctx context.Context, o Options) error {
 			}
 		})
 	}
-	told := poweringOff(ctx)
 	group.Go(func() {
 		if shutDown(ctx, told, o.Kubelet, self, manager, recorder) {
 			cancel()

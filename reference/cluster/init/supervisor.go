@@ -107,6 +107,9 @@ func (s *supervisor) untilNextStart(now time.Time) time.Duration {
 	return next
 }
 
+// repeat is how often a process's own stop signal is sent: one that has only just started may not listen yet.
+const repeat = 500 * time.Millisecond
+
 // stop ends the processes one by one, the last started first, each by its signal and, when it does not heed that, SIGKILL.
 func (s *supervisor) stop() {
 	for i := len(s.children) - 1; i >= 0; i-- {
@@ -116,8 +119,13 @@ func (s *supervisor) stop() {
 		}
 		_ = syscall.Kill(c.pid, c.StopBy())
 		timeout := time.NewTimer(c.StopAfter())
+		again := time.NewTicker(repeat)
 		for c.pid != 0 {
 			select {
+			case <-again.C:
+				if c.StopSignal != 0 {
+					_ = syscall.Kill(c.pid, c.StopBy())
+				}
 			case sig := <-s.signals:
 				if sig == syscall.SIGCHLD {
 					s.reap()
@@ -127,6 +135,7 @@ func (s *supervisor) stop() {
 				_ = syscall.Kill(c.pid, syscall.SIGKILL)
 			}
 		}
+		again.Stop()
 	}
 	s.save()
 }

@@ -139,3 +139,27 @@ func TestBadInputIsOneLine(t *testing.T) {
 		t.Error("no argument is accepted")
 	}
 }
+
+// A process with a stop signal of its own gets that, though it only begins to listen after the first.
+func TestAStopSignalIsRepeatedUntilItIsHeard(t *testing.T) {
+	dir := t.TempDir()
+	s := spec.Spec{Processes: []spec.Process{{Name: "slow", Path: "/bin/sh", StopSignal: int(syscall.SIGUSR1), StopSeconds: 20, Args: []string{"-c",
+		"cd " + dir + "; trap '' USR1; echo up > up; sleep 1; trap 'echo heard > heard; exit' USR1; while :; do sleep 0.01; done"}}}}
+	file := filepath.Join(dir, "spec.json")
+	if err := spec.Save(file, s); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], file, "id")
+	cmd.Env, cmd.Stderr = append(os.Environ(), "ETALON_INIT_TEST=1"), os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	eventually(t, "it is up", func() bool { return content(dir, "up") != "" })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || content(dir, "heard") != "heard\n" {
+		t.Errorf("the supervisor ends with %v, and the process heard %q", err, content(dir, "heard"))
+	}
+}

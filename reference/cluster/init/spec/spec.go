@@ -35,7 +35,7 @@ type Process struct {
 	Env []string `json:"env,omitempty"`
 	// Log is the file to which output is appended (mode 0600).
 	Log string `json:"log,omitempty"`
-	// StopSignal asks it to end when the supervisor does; 0 means SIGTERM.
+	// StopSignal asks it to end when the supervisor does, again and again until it has; 0 means SIGTERM, once.
 	StopSignal int `json:"stopSignal,omitempty"`
 	// StopSeconds is how long it may take to end after that before SIGKILL; 0 means 5.
 	StopSeconds int `json:"stopSeconds,omitempty"`
