@@ -30,6 +30,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
 	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
+	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/server"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
@@ -133,8 +134,13 @@ func Run(ctx context.Context, o Options) error {
 	statuses := status.NewManager(client)
 	mirrors := static.NewMirrors(client, self.Node, statuses)
 	sources := newSources(ctx, client, o.NodeName, mirrors)
+	allocations, err := resize.Open(filepath.Join(o.RootDir, "allocated_pods_state"))
+	if err != nil {
+		return err
+	}
 	manager := pods.New(ctx, pods.Config{
-		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
+		Allocations: allocations,
+		Client:      client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,

@@ -115,3 +115,34 @@ func TestControllersAreHandedDown(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestRead(t *testing.T) {
+	want := Limits{Quota: 50000, Period: 100000, Memory: 64 << 20}
+	for name, c := range map[string]struct {
+		version2 bool
+		files    map[string]string
+		want     Limits
+	}{
+		"version 1": {false, map[string]string{"cpu/p/cpu.cfs_quota_us": "50000\n", "cpu/p/cpu.cfs_period_us": "100000\n", "memory/p/memory.limit_in_bytes": "67108864\n"}, want},
+		"version 1, no limits": {false, map[string]string{"cpu/p/cpu.cfs_quota_us": "-1\n", "cpu/p/cpu.cfs_period_us": "100000\n",
+			"memory/p/memory.limit_in_bytes": "9223372036854771712\n"}, Limits{}},
+		"version 2":            {true, map[string]string{"p/cpu.max": "50000 100000\n", "p/memory.max": "67108864\n"}, want},
+		"version 2, no limits": {true, map[string]string{"p/cpu.max": "max 100000\n", "p/memory.max": "max\n"}, Limits{}},
+		"no such cgroup":       {true, nil, Limits{}},
+	} {
+		root := t.TempDir()
+		for file, text := range c.files {
+			put(t, root, file)
+			if err := set(filepath.Join(root, filepath.Dir(file)), filepath.Base(file), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := &Manager{mount: root, hierarchies: []string{root + "/cpu"}}
+		if c.version2 {
+			m.hierarchies = []string{root}
+		}
+		if diff := cmp.Diff(c.want, m.Read("/p")); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}

@@ -32,6 +32,15 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 	if why := forbiddenSysctl(pod); why != "" {
 		return rejected("SysctlForbidden", why)
 	}
+	if name, message := lacks(node, pod, others); message != "" {
+		return rejected("OutOf"+string(name), message)
+	}
+	return nil
+}
+
+// lacks names the resource of which the others leave too little for the pod, and says so for users; both are empty
+// if there is enough.
+func lacks(node *v1.Node, pod *v1.Pod, others []*v1.Pod) (v1.ResourceName, string) {
 	used := v1.ResourceList{v1.ResourcePods: *resource.NewQuantity(int64(len(others)), resource.DecimalSI)}
 	for _, other := range others {
 		for name, amount := range resourcehelper.PodRequests(other, resourcehelper.PodResourcesOptions{}) {
@@ -47,10 +56,10 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 		if left := has.DeepCopy(); want.IsZero() || subtract(&left, have).Cmp(want) >= 0 {
 			continue
 		}
-		return rejected("OutOf"+string(name), fmt.Sprintf("Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d",
-			name, units(name, want), units(name, have), units(name, has)))
+		return name, fmt.Sprintf("Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d",
+			name, units(name, want), units(name, have), units(name, has))
 	}
-	return nil
+	return "", ""
 }
 
 func rejected(reason, message string) *status.Verdict {
@@ -140,6 +149,8 @@ func (m *Manager) leave(uid types.UID) {
 	defer m.mu.Unlock()
 	if _, held := m.taken[uid]; held {
 		delete(m.taken, uid)
+		delete(m.wishes, uid)
 		m.classes.update(m.holders())
+		m.grant()
 	}
 }

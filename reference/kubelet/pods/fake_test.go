@@ -52,7 +52,7 @@ func (f *fakeCRI) RunPodSandbox(_ context.Context, c *criv1.PodSandboxConfig, _ 
 	f.next++
 	id := fmt.Sprint("S", f.next)
 	f.say("run sandbox of %s", c.Metadata.Name)
-	f.sandboxes = append(f.sandboxes, &criv1.PodSandboxStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, CreatedAt: time.Now().UnixNano(),
+	f.sandboxes = append(f.sandboxes, &criv1.PodSandboxStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, Annotations: c.Annotations, CreatedAt: time.Now().UnixNano(),
 		State: criv1.PodSandboxState_SANDBOX_READY, Network: &criv1.PodSandboxNetworkStatus{Ip: "10.244.1.2"}})
 	return id, nil
 }
@@ -95,7 +95,7 @@ func (f *fakeCRI) PodSandboxStatus(_ context.Context, id string, _ bool) (*criv1
 	for _, s := range f.sandboxes {
 		if s.Id == id {
 			return &criv1.PodSandboxStatusResponse{Status: &criv1.PodSandboxStatus{Id: s.Id, Metadata: s.Metadata, State: s.State,
-				CreatedAt: s.CreatedAt, Network: s.Network, Labels: s.Labels}}, nil
+				CreatedAt: s.CreatedAt, Network: s.Network, Labels: s.Labels, Annotations: s.Annotations}}, nil
 		}
 	}
 	return nil, grpcstatus.Error(codes.NotFound, "no such sandbox")
@@ -110,8 +110,16 @@ func (f *fakeCRI) CreateContainer(_ context.Context, sandbox string, c *criv1.Co
 	f.parent[id] = sandbox
 	f.targets[c.Metadata.Name] = c.GetLinux().GetSecurityContext().GetNamespaceOptions().GetTargetId()
 	f.containers = append(f.containers, &criv1.ContainerStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, Annotations: c.Annotations,
-		State: criv1.ContainerState_CONTAINER_CREATED, CreatedAt: time.Now().UnixNano()})
+		State: criv1.ContainerState_CONTAINER_CREATED, CreatedAt: time.Now().UnixNano(), Resources: &criv1.ContainerResources{Linux: c.GetLinux().GetResources()}})
 	return id, nil
+}
+
+func (f *fakeCRI) UpdateContainerResources(_ context.Context, id string, r *criv1.ContainerResources) error {
+	f.change(id, func(c *criv1.ContainerStatus) {
+		f.say("update %s to %d shares, %d bytes", c.Metadata.Name, r.Linux.CpuShares, r.Linux.MemoryLimitInBytes)
+		c.Resources = r
+	})
+	return nil
 }
 
 func (f *fakeCRI) StartContainer(_ context.Context, id string) error {
@@ -162,7 +170,7 @@ func (f *fakeCRI) ContainerStatus(_ context.Context, id string, _ bool) (*criv1.
 	for _, c := range f.containers {
 		if c.Id == id {
 			return &criv1.ContainerStatusResponse{Status: &criv1.ContainerStatus{Id: c.Id, Metadata: c.Metadata, State: c.State, ExitCode: c.ExitCode,
-				CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt, Labels: c.Labels, Annotations: c.Annotations}}, nil
+				CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt, Labels: c.Labels, Annotations: c.Annotations, Resources: c.Resources}}, nil
 		}
 	}
 	return nil, grpcstatus.Error(codes.NotFound, "no such container")
@@ -228,4 +236,6 @@ func (fakeCgroups) Ensure(string, cgroups.Limits) error { return nil }
 func (fakeCgroups) Remove(string) error                 { return nil }
 func (fakeCgroups) Pods() map[types.UID]string          { return nil }
 func (fakeCgroups) Unified() bool                       { return false }
+func (fakeCgroups) Read(string) cgroups.Limits          { return cgroups.Limits{} }
+func (fakeCgroups) MemoryUsage(string) (int64, bool)    { return 0, false }
 func (fakeCgroups) Swaps() bool                         { return false }

@@ -11,6 +11,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
 	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
@@ -32,6 +33,9 @@ type outcome struct {
 	mounted bool
 	// pulling is how long images took.
 	pulling time.Duration
+	// tried: containers were to be given other resources; resized is why that failed.
+	tried   bool
+	resized error
 }
 
 // begin starts a job.
@@ -140,7 +144,12 @@ func (t *tasks) ips() []string {
 }
 
 func (t *tasks) sandboxConfig(attempt uint32) *criv1.PodSandboxConfig {
-	return t.m.Spec.Sandbox(t.pod, t.qos(), attempt)
+	c := t.m.Spec.Sandbox(t.pod, t.qos(), attempt)
+	if c.Annotations == nil {
+		c.Annotations = map[string]string{}
+	}
+	c.Annotations[runtime.AllocationAnnotation] = resize.Of(t.pod).String()
+	return c
 }
 
 func (t *tasks) qos() v1.PodQOSClass { return qos(t.pod) }

@@ -19,6 +19,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
+	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
@@ -38,6 +39,9 @@ type Cgroups interface {
 	// Unified tells whether the machine has cgroups version 2, Swaps whether they limit swapping.
 	Unified() bool
 	Swaps() bool
+	// Read returns the limits of a cgroup, MemoryUsage how much memory is in use there; false if that is not known.
+	Read(path string) cgroups.Limits
+	MemoryUsage(path string) (int64, bool)
 }
 
 // Mirrors keeps, at the API server, one mirror of each static pod.
@@ -67,6 +71,8 @@ type Config struct {
 	Node func() *v1.Node
 	// FreshNode is Node after another look.
 	FreshNode func(context.Context) *v1.Node
+	// Allocations remembers what was allocated to pods that were resized.
+	Allocations *resize.Checkpoint
 	// Volumes are the pods' volumes.
 	Volumes *volumes.Manager
 	// Services returns the Services of all namespaces.
@@ -89,7 +95,9 @@ type Manager struct {
 	// next are static pods that wait until nothing is left of the one whose name they have.
 	next map[types.NamespacedName]*v1.Pod
 	// taken are the pods that hold resources of the node.
-	taken   map[types.UID]*v1.Pod
+	taken map[types.UID]*v1.Pod
+	// wishes are changes of their resources that the node has not agreed to.
+	wishes  map[types.UID]*wish
 	running sync.WaitGroup
 	// closed: the node shuts down and takes no pods any more.
 	closed bool
@@ -104,7 +112,7 @@ func (m *Manager) maxDelay() time.Duration {
 
 // New returns a Manager without pods. Its workers end with ctx; the containers stay.
 func New(ctx context.Context, c Config) *Manager {
-	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, next: map[types.NamespacedName]*v1.Pod{}, taken: map[types.UID]*v1.Pod{}}
+	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, next: map[types.NamespacedName]*v1.Pod{}, taken: map[types.UID]*v1.Pod{}, wishes: map[types.UID]*wish{}}
 	m.classes.cgroups = c.Cgroups
 	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
 	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
@@ -287,6 +295,10 @@ func (m *Manager) start(pod *v1.Pod) *worker {
 func (m *Manager) forget(uid types.UID) {
 	delete(m.workers, uid)
 	delete(m.taken, uid)
+	delete(m.wishes, uid)
+	if err := m.Allocations.Delete(uid); err != nil {
+		klog.ErrorS(err, "Cannot forget an allocation", "uid", uid)
+	}
 	m.objects.Release(uid)
 	m.images.Forget(uid)
 	m.volumes.Forget(uid)

@@ -92,23 +92,31 @@ func (w *worker) pursue(ctx context.Context, now time.Time) time.Time {
 		return time.Time{}
 	}
 	started, _, faults := w.prober.Verdicts()
+	kills, state := w.restarted()
 	p := plan.Decide(plan.Input{
-		Pod: status.Adopt(w.pod, w.said), State: w.state, Now: now,
+		Pod: status.Adopt(w.pod, w.said), State: state, Now: now,
 		Unhealthy: faults, Started: started, BackOff: w.backoff,
 	})
 	if p.Finished {
 		w.end()
 		return time.Time{}
 	}
+	p.Kill = append(p.Kill, kills...)
 	w.waiting = p.Waiting
 	w.complain()
 	next := w.withhold(&p, now)
 	if !p.Next.IsZero() && (next.IsZero() || p.Next.Before(next)) {
 		next = p.Next
 	}
+	change := w.resize(now)
+	if until := w.holds[resizeHold].until; now.Before(until) && (next.IsZero() || until.Before(next)) {
+		next = until
+	}
 	switch {
 	case !idle(p):
 		w.begin(ctx, w.steps(p))
+	case change != nil:
+		w.begin(ctx, change)
 	case (w.refresh || !now.Before(w.refreshAt)) && w.state.Sandbox() != nil:
 		w.begin(ctx, func(ctx context.Context, j *tasks) { j.mount(ctx) })
 	}

@@ -57,13 +57,15 @@ type worker struct {
 	// rested: the pod has ended and given back all but its dead containers.
 	rested bool
 
-	pod      *v1.Pod
-	admitted bool
-	stage    stage
-	takenOn  time.Time
-	state    *runtime.Pod
-	said     *v1.PodStatus
-	verdict  *status.Verdict
+	// asked is the pod as the API server has it, pod with the resources that are allocated to it.
+	asked, pod *v1.Pod
+	resizing   resizing
+	admitted   bool
+	stage      stage
+	takenOn    time.Time
+	state      *runtime.Pod
+	said       *v1.PodStatus
+	verdict    *status.Verdict
 	// cap bounds the grace period, in seconds; nil does not.
 	cap      *int64
 	backoff  map[string]plan.BackOff
@@ -100,7 +102,7 @@ type hold struct {
 
 func newWorker(m *Manager, pod *v1.Pod) *worker {
 	w := &worker{
-		m: m, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(),
+		m: m, asked: pod, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(),
 		hooked: map[string]bool{}, backoff: map[string]plan.BackOff{}, holds: map[string]hold{},
 		messages: map[string]string{}, complained: map[string]bool{},
 		measured: pod.Status.Phase != "" && pod.Status.Phase != v1.PodPending,
@@ -172,6 +174,7 @@ func (w *worker) step(ctx context.Context) time.Duration {
 		return retryRead
 	}
 	w.see(state)
+	w.pod = w.settle(time.Now())
 	w.prober.Sync(ctx, w.pod, w.state, w.address())
 	now := time.Now()
 	next := w.advance(ctx, gone, now)
@@ -188,9 +191,9 @@ func (w *worker) step(ctx context.Context) time.Duration {
 func (w *worker) read() (gone bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.box.pod != w.pod {
-		w.refresh = w.refresh || changedMeta(w.pod, w.box.pod)
-		w.pod = w.box.pod
+	if w.box.pod != w.asked {
+		w.refresh = w.refresh || changedMeta(w.asked, w.box.pod)
+		w.asked, w.pod = w.box.pod, w.resizing.of(w.box.pod)
 	}
 	if w.box.objects {
 		w.box.objects, w.refresh = false, true
@@ -219,6 +222,9 @@ func (w *worker) absorb(o outcome) {
 	for _, name := range o.started {
 		delete(w.holds, name)
 	}
+	if o.tried {
+		w.resized(o.resized, time.Now())
+	}
 	if o.mounted {
 		w.refresh, w.refreshAt = false, jitter(time.Now())
 	}
@@ -240,7 +246,7 @@ func (w *worker) report(now time.Time) {
 	maps.Copy(waiting, w.waiting)
 	s := status.Compute(status.Input{
 		Pod: status.Adopt(w.pod, w.said), State: w.state, Now: now, Ready: ready, Started: started, Waiting: waiting,
-		HostIPs: w.m.HostIPs, TakenOn: w.takenOn, Ended: w.stage >= ended, Verdict: w.verdict,
+		HostIPs: w.m.HostIPs, TakenOn: w.takenOn, Ended: w.stage >= ended, Verdict: w.verdict, Resize: w.progress(),
 	})
 	w.said = &s
 	w.measure(&s, now)

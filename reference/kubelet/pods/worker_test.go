@@ -2,9 +2,11 @@ package pods
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +16,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
@@ -35,6 +40,7 @@ type rig struct {
 	// seen is the node as last seen, fresh as the API server has it.
 	seen, fresh *v1.Node
 	mirrors     *mirrors
+	versions    atomic.Int64
 	*Manager
 	stop func()
 }
@@ -50,16 +56,36 @@ func newRigOn(t *testing.T, seen, fresh *v1.Node, pods ...*v1.Pod) *rig {
 			t.Fatal(err)
 		}
 	}
+	r.client.PrependReactor("patch", "pods", r.patch)
 	r.boot(pods...)
 	return r
 }
+
+// patch gives what it changes another version, as a real API server does.
+func (r *rig) patch(action clienttesting.Action) (bool, apiruntime.Object, error) {
+	handled, o, err := clienttesting.ObjectReaction(r.client.Tracker())(action)
+	if pod, ok := o.(*v1.Pod); ok && err == nil {
+		pod = pod.DeepCopy()
+		pod.ResourceVersion = r.version()
+		return true, pod, r.client.Tracker().Update(v1.SchemeGroupVersion.WithResource("pods"), pod, pod.Namespace)
+	}
+	return handled, o, err
+}
+
+// version is one that no object had before.
+func (r *rig) version() string { return fmt.Sprint(1000 + r.versions.Add(1)) }
 
 // boot starts an agent which knows these pods.
 func (r *rig) boot(pods ...*v1.Pod) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	statuses := status.NewManager(r.client)
+	allocations, err := resize.Open(r.dir + "/allocated_pods_state")
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	r.Manager = New(ctx, Config{
-		Client: r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
+		Allocations: allocations,
+		Client:      r.client, Runtime: &runtime.Client{RuntimeService: r.cri, Images: fakeImages{}}, Cgroups: fakeCgroups{},
 		Recorder: record.NewFakeRecorder(1000), Statuses: statuses, Mirrors: r.mirrors, Spec: spec.Node{LogsRoot: r.dir + "/logs"},
 		Volumes:  volumes.New(r.dir, volumes.NewTokenCache(r.client)),
 		NodeName: "n", HostIPs: []string{"192.0.2.1"},
@@ -103,7 +129,7 @@ func (r *rig) get(name string) *v1.Pod {
 // delete marks the pod as deleted, with a grace period in seconds.
 func (r *rig) delete(name string, grace int64) {
 	p := r.get(name).DeepCopy()
-	p.DeletionTimestamp, p.DeletionGracePeriodSeconds, p.ResourceVersion = ptr.To(metav1.Now()), &grace, "1000"
+	p.DeletionTimestamp, p.DeletionGracePeriodSeconds, p.ResourceVersion = ptr.To(metav1.Now()), &grace, r.version()
 	if err := r.client.Tracker().Update(v1.SchemeGroupVersion.WithResource("pods"), p, p.Namespace); err != nil {
 		r.t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ func sandboxOf(s *criv1.PodSandboxStatus) Sandbox {
 		Ready:       s.GetState() == criv1.PodSandboxState_SANDBOX_READY,
 		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == criv1.NamespaceMode_NODE,
 		CreatedAt:   time.Unix(0, s.GetCreatedAt()),
+		Allocation:  s.GetAnnotations()[AllocationAnnotation],
 	}
 	if ip := s.GetNetwork().GetIp(); ip != "" {
 		out.IPs = append(out.IPs, ip)
@@ -48,6 +49,7 @@ func containerOf(s *criv1.ContainerStatus) Container {
 		Reason:          s.GetReason(),
 		Message:         s.GetMessage(),
 		LogPath:         s.GetLogPath(),
+		Resources:       s.GetResources().GetLinux(),
 		MessageFromLogs: s.GetAnnotations()[TerminationMessagePolicyAnnotation] == string(v1.TerminationMessageFallbackToLogsOnError),
 	}
 	if path := s.GetAnnotations()[TerminationMessagePathAnnotation]; path != "" {

@@ -23,7 +23,9 @@ const (
 	RestartCountAnnotation             = "io.kubernetes.container.restartCount"
 	TerminationMessagePathAnnotation   = "io.kubernetes.container.terminationMessagePath"
 	TerminationMessagePolicyAnnotation = "io.kubernetes.container.terminationMessagePolicy"
-	PodGraceAnnotation                 = "io.kubernetes.pod.terminationGracePeriod"
+	// AllocationAnnotation is what of the node was allocated to the pod when its sandbox was made.
+	AllocationAnnotation = "dev.etalon.pod.allocation"
+	PodGraceAnnotation   = "io.kubernetes.pod.terminationGracePeriod"
 )
 
 // PodLabels returns the labels that identify the pod on its sandbox and containers.

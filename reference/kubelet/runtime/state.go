@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
 // State is where a container instance is in its life.
@@ -44,7 +45,9 @@ type Container struct {
 	// none; MessageFromLogs tells that the log's end stands in for it after a failure.
 	MessagePath     string
 	MessageFromLogs bool
-	User            *User
+	// Resources are the cgroup's settings, nil if the runtime does not tell.
+	Resources *criv1.LinuxContainerResources
+	User      *User
 }
 
 // User is who a container's first process runs as.
@@ -61,6 +64,8 @@ type Sandbox struct {
 	HostNetwork bool
 	CreatedAt   time.Time
 	IPs         []string
+	// Allocation is what AllocationAnnotation says.
+	Allocation string
 }
 
 // Pod is everything the runtime knows of one pod.

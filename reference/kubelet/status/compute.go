@@ -29,6 +29,8 @@ type Input struct {
 	Ended bool
 	// Verdict, if not nil, is why the agent itself ended the pod.
 	Verdict *Verdict
+	// Resize is how far a change of the pod's resources is.
+	Resize Resize
 }
 
 // Verdict is the reason for which the agent fails a pod, such as DeadlineExceeded.
@@ -49,7 +51,6 @@ func Compute(in Input) v1.PodStatus {
 		StartTime:             in.Pod.Status.StartTime,
 		NominatedNodeName:     in.Pod.Status.NominatedNodeName,
 		ResourceClaimStatuses: in.Pod.Status.ResourceClaimStatuses,
-		Resize:                in.Pod.Status.Resize,
 	}
 	if s.QOSClass == "" {
 		s.QOSClass = QOS(in.Pod)

@@ -13,6 +13,7 @@ import (
 // The conditions that the agent owns; all others are left as they are.
 var owned = map[v1.PodConditionType]bool{
 	v1.PodReadyToStartContainers: true, v1.PodInitialized: true, v1.PodReady: true, v1.ContainersReady: true,
+	v1.PodResizePending: true, v1.PodResizeInProgress: true,
 }
 
 // conditions returns the pod's conditions: the agent's own, then those of others. The time of
@@ -25,9 +26,12 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 		gated(in, containersReady),
 		containersReady,
 	}
+	mine = append(mine, in.Resize.conditions(in.Pod.Generation)...)
 	out := make([]v1.PodCondition, 0, len(mine)+1)
 	for _, c := range mine {
-		c.ObservedGeneration = in.Pod.Generation
+		if c.ObservedGeneration == 0 {
+			c.ObservedGeneration = in.Pod.Generation
+		}
 		c.LastTransitionTime = metav1.NewTime(in.Now)
 		if old := condition(in.Pod, c.Type); old != nil && old.Status == c.Status {
 			c.LastTransitionTime = old.LastTransitionTime

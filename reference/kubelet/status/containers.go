@@ -66,6 +66,9 @@ func container(in Input, spec *v1.Container, init bool) v1.ContainerStatus {
 	}
 	s.AllocatedResources = spec.Resources.Requests
 	s.Resources = spec.Resources.DeepCopy()
+	if in.Resize.Stale[spec.Name] && s.State.Running != nil && old != nil && old.Resources != nil {
+		s.Resources = old.Resources
+	}
 	s.VolumeMounts = mounts(spec)
 	if u := latest.User; u != nil && s.State.Running != nil {
 		s.User = &v1.ContainerUser{Linux: &v1.LinuxContainerUser{UID: u.UID, GID: u.GID, SupplementalGroups: u.Groups}}
