@@ -22,6 +22,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/controllers"
 	"github.com/etalon-dev/etalon/reference/kubelet"
 	"github.com/etalon-dev/etalon/reference/proxy"
+	"github.com/etalon-dev/etalon/reference/residency"
 	"github.com/etalon-dev/etalon/reference/scheduler"
 	"github.com/etalon-dev/etalon/reference/simulation"
 	"github.com/etalon-dev/etalon/spec"
@@ -79,5 +80,10 @@ func newCommand() *cobra.Command {
 	add("suite", conformance.Command(conformance.Options{Provision: provision, Version: version.Get().GitVersion}), spec.Command(), bench.Command())
 	add("part", apiserver.Command(), controllers.Command(), scheduler.Command(), kubelet.Command(), proxy.Command(), simulation.Command())
 	add("part", cluster.PartCommands()...)
+	for _, c := range root.Commands() {
+		if c.GroupID == "part" {
+			c.PreRun = func(cmd *cobra.Command, _ []string) { go residency.TrimStarted(cmd.Context()) }
+		}
+	}
 	return root
 }
