@@ -20,6 +20,7 @@ import (
 	_ "github.com/etalon-dev/etalon/conformance/pods"
 	_ "github.com/etalon-dev/etalon/conformance/probes"
 	_ "github.com/etalon-dev/etalon/conformance/replication"
+	_ "github.com/etalon-dev/etalon/conformance/resources"
 	_ "github.com/etalon-dev/etalon/conformance/scheduling"
 	_ "github.com/etalon-dev/etalon/conformance/services"
 	_ "github.com/etalon-dev/etalon/conformance/statefulsets"
