@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,9 +13,13 @@ import (
 )
 
 // bind tells the API server where a pod goes. Until the answer is known the pod counts as
-// placed; if it is a no, it is taken back.
-func (s *scheduler) bind(ctx context.Context, it *queue.Item, node string) {
+// placed; if it is a no, it is taken back. Before, its claims get their volumes.
+func (s *scheduler) bind(ctx context.Context, it *queue.Item, node string, claims *binding) {
 	pod := it.Pod.Object
+	if claims != nil {
+		s.bindClaims(ctx, it, node, claims)
+		return
+	}
 	s.write(ctx, pod.UID, func(ctx context.Context) {
 		err := s.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
@@ -29,12 +34,12 @@ func (s *scheduler) bind(ctx context.Context, it *queue.Item, node string) {
 			return
 		}
 		klog.FromContext(ctx).Error(err, "Binding refused", "pod", klog.KObj(pod), "node", node)
-		s.inbox.send(func() { s.unbind(ctx, it, node, err) })
+		s.inbox.send(func() { s.unbind(ctx, it, fmt.Errorf("binding to node %s: %w", node, err)) })
 	})
 }
 
 // unbind takes back a placement that the API server did not accept.
-func (s *scheduler) unbind(ctx context.Context, it *queue.Item, node string, cause error) {
+func (s *scheduler) unbind(ctx context.Context, it *queue.Item, cause error) {
 	pod := it.Pod.Object
 	if s.queue.Get(pod.UID) != it {
 		return // bound or deleted meanwhile, as the watch told
@@ -47,7 +52,7 @@ func (s *scheduler) unbind(ctx context.Context, it *queue.Item, node string, cau
 	case apierrors.IsConflict(cause):
 		// Another one bound it, or replaced it; the watch will tell.
 	default:
-		s.report(ctx, pod, corev1.PodReasonSchedulerError, "binding to node "+node+": "+cause.Error())
+		s.report(ctx, pod, corev1.PodReasonSchedulerError, cause.Error())
 	}
 	s.queue.Failed(it, s.now())
 }

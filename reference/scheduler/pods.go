@@ -53,6 +53,7 @@ func (s *scheduler) setUnbound(ctx context.Context, pod *corev1.Pod) {
 
 // removePod forgets a pod that is gone, finished, or never to be placed.
 func (s *scheduler) removePod(uid types.UID) {
+	s.release(uid)
 	s.queue.Delete(uid)
 	s.freed(s.snapshot.Remove(uid))
 }

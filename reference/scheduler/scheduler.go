@@ -31,6 +31,7 @@ type scheduler struct {
 	queue    *queue.Queue
 	ties     *rand.Rand
 	pending  map[types.UID]<-chan struct{} // by pod: closed when its last request is done
+	storage  *storage
 }
 
 // maxWrites bounds the requests to the API server that are under way at one time.
@@ -52,6 +53,7 @@ func newScheduler(o Options, client kubernetes.Interface, recorder events.EventR
 		queue:    queue.New(),
 		ties:     rand.New(rand.NewPCG(seed, seed)),
 		pending:  map[types.UID]<-chan struct{}{},
+		storage:  newStorage(),
 	}
 }
 
@@ -83,7 +85,7 @@ func (s *scheduler) loop(ctx context.Context) {
 
 // try finds a node for a pod and has it bound, or tells why there is none.
 func (s *scheduler) try(ctx context.Context, it *queue.Item, now time.Time) {
-	node, err := placement.Schedule(s.snapshot, it.Pod, s.ties)
+	node, volumes, err := s.place(it.Pod)
 	logger := klog.FromContext(ctx).WithValues("pod", klog.KObj(it.Pod.Object))
 	if err != nil {
 		logger.V(2).Info("No node fits", "reason", err.Error(), "attempts", it.Attempts)
@@ -93,5 +95,19 @@ func (s *scheduler) try(ctx context.Context, it *queue.Item, now time.Time) {
 	}
 	logger.V(3).Info("Placed", "node", node, "attempts", it.Attempts)
 	s.snapshot.Place(it.Pod, node)
-	s.bind(ctx, it, node)
+	s.bind(ctx, it, node, s.take(it.Pod.Object, volumes, node))
+}
+
+// place finds a node for a pod that its volumes allow.
+func (s *scheduler) place(pod *placement.Pod) (node string, volumes *podVolumes, err error) {
+	volumes, why := s.volumesOf(pod.Object)
+	switch {
+	case why != "":
+		err = placement.Refuse(s.snapshot, pod, why)
+	case volumes != nil:
+		node, err = placement.Schedule(s.snapshot, pod.With(volumes), s.ties)
+	default:
+		node, err = placement.Schedule(s.snapshot, pod, s.ties)
+	}
+	return node, volumes, err
 }

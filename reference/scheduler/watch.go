@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -46,6 +47,15 @@ func (s *scheduler) watch(ctx context.Context) error {
 	on(rest.Core().V1().Nodes().Informer(), true,
 		func(o any) { s.setNode(o.(*corev1.Node)) },
 		func(o any) { s.snapshot.RemoveNode(o.(*corev1.Node).Name) })
+	on(rest.Core().V1().PersistentVolumeClaims().Informer(), true,
+		func(o any) { s.setClaim(o.(*corev1.PersistentVolumeClaim)) },
+		func(o any) { s.removeClaim(o.(*corev1.PersistentVolumeClaim)) })
+	on(rest.Core().V1().PersistentVolumes().Informer(), true,
+		func(o any) { s.setVolume(o.(*corev1.PersistentVolume)) },
+		func(o any) { s.removeVolume(o.(*corev1.PersistentVolume)) })
+	on(rest.Storage().V1().StorageClasses().Informer(), true,
+		func(o any) { s.setClass(o.(*storagev1.StorageClass)) },
+		func(o any) { delete(s.storage.classes, o.(*storagev1.StorageClass).Name) })
 	on(rest.Core().V1().Services().Informer(), false,
 		func(o any) { s.snapshot.SetService(o.(*corev1.Service)) },
 		func(o any) { svc := o.(*corev1.Service); s.snapshot.RemoveService(svc.Namespace, svc.Name) })

@@ -21,7 +21,7 @@ type Refusal struct {
 
 // filters in the order in which they are asked: the first refusal of a node is the one told.
 var filters = []Filter{
-	nodeUnschedulable{}, taintToleration{}, nodeAffinity{}, nodePorts{}, nodeResourcesFit{},
+	nodeUnschedulable{}, taintToleration{}, nodeAffinity{}, nodePorts{}, nodeResourcesFit{}, volumeBinding{},
 }
 
 // Fits tells whether the node passes every filter for the pod.

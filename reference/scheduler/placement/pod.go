@@ -28,6 +28,7 @@ type Pod struct {
 	affinity  nodeaffinity.RequiredNodeAffinity
 	preferred *nodeaffinity.PreferredSchedulingTerms
 	only      nodeNames
+	volumes   Volumes // nil: they may be anywhere
 }
 
 // NewPod prepares a pod for placement.

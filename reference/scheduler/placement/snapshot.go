@@ -99,6 +99,16 @@ func (s *Snapshot) Placed(uid types.UID) (pod *Pod, node string, ok bool) {
 	return at.pod, at.node.Name, true
 }
 
+// Any tells whether one of the placed pods is as asked for.
+func (s *Snapshot) Any(is func(*Pod) bool) bool {
+	for _, at := range s.placed {
+		if is(at.pod) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Snapshot) entry(name string) *Node {
 	n := s.nodes[name]
 	if n == nil {
