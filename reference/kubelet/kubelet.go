@@ -23,6 +23,7 @@ import (
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/directories"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 	"github.com/etalon-dev/etalon/reference/kubelet/logs"
@@ -160,6 +161,7 @@ func Run(ctx context.Context, o Options) error {
 			NodeName: o.NodeName, Reader: stats.Detect(groups.Unified()), Runtime: rt, ImageFS: rt.Images.ImageFsInfo, Pods: manager.Pods,
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory),
 		}),
+		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},
 		CertFile: o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
 	})
 	if err != nil {

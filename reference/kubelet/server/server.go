@@ -42,6 +42,8 @@ type Config struct {
 	Stats *stats.Collector
 	// Kubelet is the agent's configuration, for others to read.
 	Kubelet *kubeletv1beta1.KubeletConfiguration
+	// Directories are those of provisioned volumes; nil if the node makes none.
+	Directories Directories
 	// NodeName is what permissions are asked for.
 	NodeName string
 	// CertFile and KeyFile are the server's; clients show a certificate of ClientCAFile, or a token.
@@ -114,6 +116,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /logs/", s.systemLogs)
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", s.logs)
 	s.addNumbers(mux)
+	if s.Directories != nil {
+		mux.HandleFunc("PUT /directories/{name}", s.makeDirectory)
+		mux.HandleFunc("DELETE /directories/{name}", s.deleteDirectory)
+	}
 	for _, method := range []string{"GET", "POST"} {
 		for _, id := range []string{"", "{uid}/"} {
 			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+id+"{container}", s.exec)

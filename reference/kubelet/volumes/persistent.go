@@ -156,6 +156,12 @@ func (m *Manager) InUse() []v1.UniqueVolumeName {
 	return slices.Compact(out)
 }
 
+// Uses tells whether a pod of the node uses the PersistentVolume of that name.
+func (m *Manager) Uses(name string) (bool, error) {
+	all, err := m.records("*")
+	return slices.ContainsFunc(all, func(r *Record) bool { return r.Name == name }), err
+}
+
 func (m *Manager) plugin(r *Record) Plugin {
 	for _, p := range m.Plugins {
 		if p.Handles(&r.Spec.PersistentVolumeSource) {

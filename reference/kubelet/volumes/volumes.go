@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
+	"github.com/etalon-dev/etalon/reference/kubelet/removal"
 )
 
 // Manager keeps the volumes of the node's pods, below root/pods/<uid>.
@@ -109,7 +110,7 @@ func (m *Manager) Remove(ctx context.Context, uid types.UID) error {
 	if err := unmountBelow(dir); err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	return removal.Tree(dir)
 }
 
 func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error {
