@@ -105,6 +105,11 @@ func (u *up) run(ctx context.Context, o Options) error {
 	if launched != nil {
 		return failed("Nodes", "", launched)
 	}
+	if c.Nodes > 0 && c.has("controllers") && c.has("kubelet") {
+		if err := makeStorage(ctx, u.client); err != nil {
+			return failed("StorageClass "+StorageClass, "", err)
+		}
+	}
 	if _, reachable := c.on(); len(reachable) > 0 {
 		if err := u.nodes(ctx, reachable, started, missing.nodes); err != nil {
 			return err

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/keyutil"
 
 	"github.com/etalon-dev/etalon/reference/controllers/attachdetach"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
+	"github.com/etalon-dev/etalon/reference/controllers/hostpath"
+	"github.com/etalon-dev/etalon/reference/controllers/persistentvolume"
 	"github.com/etalon-dev/etalon/reference/controllers/podgc"
 )
 
@@ -54,6 +57,11 @@ func Command() *cobra.Command {
 					return fmt.Errorf("--cluster-signing-cert-file, --cluster-signing-key-file: %w", err)
 				}
 			}
+			client, err := kubernetes.NewForConfig(o.Config)
+			if err != nil {
+				return fmt.Errorf("--kubeconfig: %w", err)
+			}
+			o.Provisioners = map[string]persistentvolume.Provisioner{hostpath.Name: hostpath.New(client)}
 			return Run(cmd.Context(), o)
 		},
 	}

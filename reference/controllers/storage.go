@@ -20,7 +20,9 @@ var storage = []registration{
 	{attachdetach.Name, 10, func(e *env) runner {
 		return attachdetach.New(e.client, e.shared, e.events(attachdetach.Component), e.AttachDetach)
 	}},
-	{volumeexpand.Name, 1, func(e *env) runner { return volumeexpand.New(e.client, e.shared, e.events(volumeexpand.Component)) }},
+	{volumeexpand.Name, 1, func(e *env) runner { 
+		return volumeexpand.New(e.client, e.shared, e.events(volumeexpand.Component), expanders(e.Provisioners))
+	}},
 	{ephemeralvolume.Name, 5, func(e *env) runner {
 		return ephemeralvolume.New(e.client, e.shared, e.events(ephemeralvolume.Component))
 	}},
@@ -33,9 +35,20 @@ var storage = []registration{
 	{storageprotection.ClassesName, 1, func(e *env) runner { return storageprotection.Classes(e.client, e.shared) }},
 }
 
+// expanders are the provisioners that make volumes larger, too.
+func expanders(all map[string]persistentvolume.Provisioner) map[string]volumeexpand.Expander {
+	out := map[string]volumeexpand.Expander{}
+	for name, p := range all {
+		if e, ok := p.(volumeexpand.Expander); ok {
+			out[name] = e
+		}
+	}
+	return out
+}
+
 // storageRules is what they write.
 var storageRules = []rbacv1.PolicyRule{
-	allow("", "persistentvolumes", "create"),
+	allow("", "persistentvolumes", "create", "patch"),
 	allow("", "persistentvolumes/status", "update"),
 	allow("", "persistentvolumeclaims", "create"),
 	allow("", "persistentvolumeclaims/status", "patch", "update"),

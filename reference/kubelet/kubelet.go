@@ -162,7 +162,7 @@ func Run(ctx context.Context, o Options) error {
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory),
 		}),
 		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},
-		CertFile: o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
+		CertFile:    o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package persistentvolume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -235,7 +236,7 @@ func (c *Controller) provision(ctx context.Context, claim *corev1.PersistentVolu
 	provisioner := c.provisioners[class.Provisioner]
 	if made, err = provisioner.Provision(ctx, request); err != nil {
 		c.events.Eventf(claim, corev1.EventTypeWarning, ProvisioningFailed, "Failed to provision volume with StorageClass %q: %v", class.Name, err)
-		return err
+		return errors.Join(err, c.giveBack(ctx, claim))
 	}
 	if made, err = provisioned(made, request); err != nil {
 		return err
@@ -259,6 +260,17 @@ func (c *Controller) provision(ctx context.Context, claim *corev1.PersistentVolu
 	c.volumeWrites.Wrote(controller.Key(claim), created)
 	c.events.Eventf(claim, corev1.EventTypeNormal, ProvisioningSucceeded, "Successfully provisioned volume %s using %s", created.Name, class.Provisioner)
 	return nil
+}
+
+// giveBack takes the chosen node from the claim: the scheduler may find another.
+func (c *Controller) giveBack(ctx context.Context, claim *corev1.PersistentVolumeClaim) error {
+	if claim.Annotations[volumehelpers.AnnSelectedNode] == "" {
+		return nil
+	}
+	free := claim.DeepCopy()
+	delete(free.Annotations, volumehelpers.AnnSelectedNode)
+	_, err := c.updateClaim(ctx, claim, free)
+	return err
 }
 
 func ignoreNotFound(err error) error {

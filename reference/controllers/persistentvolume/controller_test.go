@@ -3,6 +3,7 @@ package persistentvolume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -228,5 +229,46 @@ func TestLosesAClaimOnlyOnTheServersWord(t *testing.T) {
 	}
 	if got, want := told(), []string{"Warning ClaimLost Bound claim has lost its PersistentVolume. Data on the volume is lost!"}; !slices.Equal(got, want) {
 		t.Errorf("told %v, want %v", got, want)
+	}
+}
+
+func TestAClaimWhoseVolumeCannotBeMadeGivesItsNodeBack(t *testing.T) {
+	claim := newClaim("c", "later", func(c *corev1.PersistentVolumeClaim) {
+		for _, name := range []string{volumehelpers.AnnStorageProvisioner, volumehelpers.AnnBetaStorageProvisioner} {
+			c.Annotations[name] = ours
+		}
+		c.Annotations[volumehelpers.AnnSelectedNode] = "a"
+	})
+	mode := storagev1.VolumeBindingWaitForFirstConsumer
+	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "later"}, Provisioner: ours, VolumeBindingMode: &mode}
+	c, client, told := start(t, &disks{broken: errors.New("no room")}, claim, class)
+	if _, err := c.Reconcile(t.Context(), claimC); err == nil {
+		t.Error("that no volume was made is no error")
+	}
+	got, err := client.CoreV1().PersistentVolumeClaims("ns").Get(t.Context(), "c", metav1.GetOptions{})
+	if err != nil || got.Annotations[volumehelpers.AnnSelectedNode] != "" {
+		t.Errorf("the claim still has the node: %v, %v", got.Annotations, err)
+	}
+	if want, all := `Warning ProvisioningFailed Failed to provision volume with StorageClass "later": no room`, told(); !slices.Contains(all, want) {
+		t.Errorf("told %q, want %q", all, want)
+	}
+}
+
+func TestAVolumeInUseIsNotFailed(t *testing.T) {
+	volume := newVolume("v", "2Gi", "now", func(v *corev1.PersistentVolume) {
+		v.Annotations[volumehelpers.AnnDynamicallyProvisioned] = ours
+		v.Spec.PersistentVolumeReclaimPolicy, v.Status.Phase = corev1.PersistentVolumeReclaimDelete, corev1.VolumeReleased
+		v.Spec.ClaimRef = &corev1.ObjectReference{Namespace: "ns", Name: "c", UID: "gone"}
+	})
+	c, client, told := start(t, &disks{broken: fmt.Errorf("node a: %w", ErrInUse)}, volume)
+	if _, err := c.Reconcile(t.Context(), volumeV); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v, want it tried again", err)
+	}
+	got, err := client.CoreV1().PersistentVolumes().Get(t.Context(), "v", metav1.GetOptions{})
+	if err != nil || got.Status.Phase != corev1.VolumeReleased {
+		t.Errorf("the volume is %v, %v", got.Status.Phase, err)
+	}
+	if want, all := "Normal VolumeDelete node a: the volume is still in use", told(); !slices.Equal(all, []string{want}) {
+		t.Errorf("told %q, want %q", all, want)
 	}
 }

@@ -12,6 +12,7 @@ const (
 	VolumeMismatch              = "VolumeMismatch"
 	VolumeFailedRecycle         = "VolumeFailedRecycle"
 	VolumeFailedDelete          = "VolumeFailedDelete"
+	VolumeDelete                = "VolumeDelete"
 	VolumeUnknownReclaimPolicy  = "VolumeUnknownReclaimPolicy"
 	ExternalProvisioning        = "ExternalProvisioning"
 	ProvisioningFailed          = "ProvisioningFailed"

@@ -2,6 +2,7 @@ package persistentvolume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,9 @@ import (
 	volumehelpers "k8s.io/component-helpers/storage/volume"
 	"k8s.io/utils/ptr"
 )
+
+// ErrInUse says that a volume cannot be deleted yet, since something still uses it.
+var ErrInUse = errors.New("the volume is still in use")
 
 // Provisioner makes and deletes the storage behind volumes. Both have to be idempotent: the controller may be
 // interrupted at any moment, and asks again.

@@ -2,6 +2,7 @@ package persistentvolume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,6 +80,10 @@ func (c *Controller) claimOf(ctx context.Context, volume *corev1.PersistentVolum
 func (c *Controller) delete(ctx context.Context, key types.NamespacedName, volume *corev1.PersistentVolume, provisioner string) error {
 	if held(volume) || volume.DeletionTimestamp == nil {
 		if err := c.provisioners[provisioner].Delete(ctx, volume); err != nil {
+			if errors.Is(err, ErrInUse) {
+				c.events.Event(volume, corev1.EventTypeNormal, VolumeDelete, err.Error())
+				return err
+			}
 			_, changed, failure := c.setVolumePhase(ctx, key, volume, corev1.VolumeFailed, err.Error())
 			if changed && failure == nil {
 				c.events.Event(volume, corev1.EventTypeWarning, VolumeFailedDelete, err.Error())

@@ -1,6 +1,8 @@
 package volumeexpand
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -46,7 +48,7 @@ func TestExpansion(t *testing.T) {
 			client := fake.NewClientset(test.claim, volume)
 			shared := informers.NewSharedInformerFactory(client, 0)
 			events, told := controllertest.Recorder()
-			c := New(client, shared, events)
+			c := New(client, shared, events, nil)
 			controllertest.Start(t, shared)
 			if _, err := c.Reconcile(t.Context(), controller.Key(test.claim)); err != nil {
 				t.Fatal(err)
@@ -59,6 +61,50 @@ func TestExpansion(t *testing.T) {
 				t.Errorf("the claim has %v, %v", got.Annotations, err)
 			}
 		})
+	}
+}
+
+// limited expands up to a limit.
+type limited struct{ limit resource.Quantity }
+
+func (l limited) Expand(_ context.Context, _ *corev1.PersistentVolume, size resource.Quantity) error {
+	if size.Cmp(l.limit) > 0 {
+		return errors.New("too large")
+	}
+	return nil
+}
+
+func TestABuiltInExpanderIsAsked(t *testing.T) {
+	for asks, test := range map[string]struct {
+		want string
+		told string
+	}{
+		"3Gi": {"3Gi", "Normal VolumeResizeSuccessful ExpandVolume succeeded for volume ns/c"},
+		"9Gi": {"2Gi", `Warning VolumeResizeFailed resize volume "v" failed: too large`},
+	} {
+		claim := newClaim(asks, "2Gi", corev1.ClaimBound)
+		volume := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "v", Annotations: map[string]string{"pv.kubernetes.io/provisioned-by": "x"}},
+			Spec: corev1.PersistentVolumeSpec{Capacity: size("2Gi"), ClaimRef: &corev1.ObjectReference{Namespace: "ns", Name: "c", UID: "c"}}}
+		client := fake.NewClientset(claim, volume)
+		shared := informers.NewSharedInformerFactory(client, 0)
+		events, told := controllertest.Recorder()
+		c := New(client, shared, events, map[string]Expander{"x": limited{resource.MustParse("4Gi")}})
+		controllertest.Start(t, shared)
+		_, err := c.Reconcile(t.Context(), controller.Key(claim))
+		if (err == nil) != (asks == test.want) {
+			t.Errorf("%s: got %v", asks, err)
+		}
+		if got := told(); !slices.Equal(got, []string{test.told}) {
+			t.Errorf("%s: told %q, want %q", asks, got, test.told)
+		}
+		v, err := client.CoreV1().PersistentVolumes().Get(t.Context(), "v", metav1.GetOptions{})
+		if err != nil || v.Spec.Capacity.Storage().String() != test.want {
+			t.Errorf("%s: the volume has %v, %v", asks, v.Spec.Capacity, err)
+		}
+		got, err := client.CoreV1().PersistentVolumeClaims("ns").Get(t.Context(), "c", metav1.GetOptions{})
+		if err != nil || got.Status.Capacity.Storage().String() != test.want {
+			t.Errorf("%s: the claim has %v, %v", asks, got.Status.Capacity, err)
+		}
 	}
 }
 
