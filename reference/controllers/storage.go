@@ -20,7 +20,7 @@ var storage = []registration{
 	{attachdetach.Name, 10, func(e *env) runner {
 		return attachdetach.New(e.client, e.shared, e.events(attachdetach.Component), e.AttachDetach)
 	}},
-	{volumeexpand.Name, 1, func(e *env) runner { 
+	{volumeexpand.Name, 1, func(e *env) runner {
 		return volumeexpand.New(e.client, e.shared, e.events(volumeexpand.Component), expanders(e.Provisioners))
 	}},
 	{ephemeralvolume.Name, 5, func(e *env) runner {
