@@ -110,6 +110,7 @@ func Run(ctx context.Context, o Options) error {
 		Registration: o.Registration, Timing: node.TimingOf(o.Kubelet),
 	}
 	mounts := volumes.New(o.RootDir, volumes.NewTokenCache(client))
+	mounts.Trust = volumes.APITrust{Client: client}
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
 	var pressed *pressure.Manager
 	self.Observe = func(ctx context.Context) node.Observed {

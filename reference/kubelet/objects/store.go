@@ -119,23 +119,39 @@ func (s *Store) watch(ref Ref) *item {
 	if ref.Kind == Secret {
 		resource, object = "secrets", &v1.Secret{}
 	}
-	tell := func() { s.tell(ref) }
+	tell := func(o any) {
+		if immutable(o) {
+			// It will never say anything else (docs: concepts/configuration/configmap#configmap-immutable).
+			stop()
+		}
+		s.tell(ref)
+	}
 	store, controller := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: cache.NewListWatchFromClient(s.client.CoreV1().RESTClient(), resource, ref.Namespace,
 			fields.OneTermEqualSelector("metadata.name", ref.Name)),
 		ObjectType: object,
 		Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { tell() },
+			AddFunc: tell,
 			UpdateFunc: func(old, now any) {
 				if old.(metav1.Object).GetResourceVersion() != now.(metav1.Object).GetResourceVersion() {
-					tell()
+					tell(now)
 				}
 			},
-			DeleteFunc: func(any) { tell() },
+			DeleteFunc: func(any) { s.tell(ref) },
 		},
 	})
 	go controller.RunWithContext(ctx)
 	return &item{users: map[types.UID]bool{}, store: store, synced: controller.HasSynced, stop: stop}
+}
+
+func immutable(o any) bool {
+	switch o := o.(type) {
+	case *v1.ConfigMap:
+		return o.Immutable != nil && *o.Immutable
+	case *v1.Secret:
+		return o.Immutable != nil && *o.Immutable
+	}
+	return false
 }
 
 func (s *Store) tell(ref Ref) {

@@ -1,6 +1,7 @@
 package volumes
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
 )
@@ -66,7 +68,13 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 	if sub != "" {
 		target := filepath.Join(m.PodDir(pod.UID), "volume-subpaths", vm.Name, c.Name, strconv.Itoa(index))
 		if err := subPath(path, sub, target); err != nil {
-			return nil, fmt.Errorf("failed to create subPath directory for volumeMount %q of container %q: %w", vm.Name, c.Name, err)
+			// Why is for the log alone: it may tell of files outside of the volume.
+			klog.Background().Error(err, "Cannot mount below a volume", "pod", klog.KObj(pod), "volume", vm.Name, "container", c.Name)
+			what := "prepare subPath"
+			if errors.Is(err, errMake) {
+				what = "create subPath directory"
+			}
+			return nil, fmt.Errorf("failed to %s for volumeMount %q of container %q", what, vm.Name, c.Name)
 		}
 		path = target
 	} else if volume.HostPath != nil && (volume.HostPath.Type == nil || *volume.HostPath.Type == v1.HostPathUnset) {
@@ -142,8 +150,13 @@ func subPathOf(vm v1.VolumeMount, vars []env.Var) (string, error) {
 		known[v.Name] = v.Value
 	}
 	sub := env.Expand(vm.SubPathExpr, known)
-	if sub == "" || sub == vm.SubPathExpr && len(known) == 0 {
+	switch {
+	case sub == "" || sub == vm.SubPathExpr && len(known) == 0:
 		return "", fmt.Errorf("missing value for subPathExpr %q", vm.SubPathExpr)
+	case filepath.IsAbs(sub):
+		return "", fmt.Errorf("error SubPath '%s' must not be an absolute path", sub)
+	case !filepath.IsLocal(sub):
+		return "", fmt.Errorf("unable to provision SubPath '%s': must not contain '..'", sub)
 	}
 	return sub, nil
 }

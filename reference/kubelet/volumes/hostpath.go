@@ -32,13 +32,13 @@ func hostPath(h *v1.HostPathVolumeSource) error {
 			}
 			return os.WriteFile(h.Path, nil, 0o644)
 		}
-		return typed(h.Path, "file", 0)
+		return file(h.Path)
 	case v1.HostPathDirectory:
 		return typed(h.Path, "directory", fs.ModeDir)
 	case v1.HostPathFile:
-		return typed(h.Path, "file", 0)
+		return file(h.Path)
 	case v1.HostPathSocket:
-		return typed(h.Path, "socket", fs.ModeSocket)
+		return typed(h.Path, "socket file", fs.ModeSocket)
 	case v1.HostPathCharDev:
 		return typed(h.Path, "character device", fs.ModeDevice|fs.ModeCharDevice)
 	case v1.HostPathBlockDev:
@@ -46,6 +46,14 @@ func hostPath(h *v1.HostPathVolumeSource) error {
 	default:
 		return fmt.Errorf("%s is an invalid volume type", kind)
 	}
+}
+
+// file takes everything that is no directory: upstream does, and there are pods that mount devices as files.
+func file(path string) error {
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return fmt.Errorf("hostPath type check failed: %s is not a file", path)
+	}
+	return nil
 }
 
 func typed(path, name string, want fs.FileMode) error {

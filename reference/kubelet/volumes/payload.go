@@ -63,6 +63,7 @@ func pick(data map[string][]byte, items []v1.KeyToPath, mode *int32, optional bo
 type contents struct {
 	env.Source
 	tokens Tokens
+	trust  Trust
 }
 
 func (c contents) configMap(ctx context.Context, name string, items []v1.KeyToPath, mode *int32, optional *bool) (Payload, error) {
@@ -162,6 +163,8 @@ func (c contents) projected(ctx context.Context, p *v1.ProjectedVolumeSource) (P
 			part, err = c.downward(s.DownwardAPI.Items, p.DefaultMode)
 		case s.ServiceAccountToken != nil:
 			part, err = c.token(ctx, s.ServiceAccountToken, p.DefaultMode)
+		case s.ClusterTrustBundle != nil:
+			part, err = c.bundle(ctx, s.ClusterTrustBundle, p.DefaultMode)
 		default:
 			err = errors.New("unsupported source of a projected volume")
 		}

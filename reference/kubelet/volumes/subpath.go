@@ -52,6 +52,24 @@ func mountedFile(fd int, target string) (bool, error) {
 	return false, nil
 }
 
+// errMake says that a missing directory could not be made.
+var errMake = errors.New("cannot make the directory")
+
+// like gives a directory that was just made the mode of the volume, and its group: whoever may write there may
+// write here, whatever the umask.
+func like(fd, root int) error {
+	var s unix.Stat_t
+	if err := unix.Fstat(root, &s); err != nil {
+		return err
+	}
+	path := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if err := os.Chown(path, -1, int(s.Gid)); err != nil {
+		return err
+	}
+	// After the change of owner, which clears setgid.
+	return unix.Chmod(path, s.Mode&0o7777)
+}
+
 // beneath opens sub below root, and makes the directories that are missing if it may.
 func beneath(root int, sub string, create bool) (int, error) {
 	if !filepath.IsLocal(sub) {
@@ -70,13 +88,13 @@ func beneath(root int, sub string, create bool) (int, error) {
 	for i, part := range parts {
 		fd, err := unix.Openat2(root, filepath.Join(parts[:i+1]...), &how)
 		if errors.Is(err, unix.ENOENT) {
-			if err := unix.Mkdirat(dir, part, 0o777); err != nil && !errors.Is(err, unix.EEXIST) {
+			made := unix.Mkdirat(dir, part, 0o700)
+			if made != nil && !errors.Is(made, unix.EEXIST) {
 				unix.Close(dir)
-				return -1, err
+				return -1, fmt.Errorf("%w: %w", errMake, made)
 			}
-			if fd, err = unix.Openat2(root, filepath.Join(parts[:i+1]...), &how); err == nil {
-				// Open to any user, whatever the umask: the container's own may not be root.
-				os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), 0o777)
+			if fd, err = unix.Openat2(root, filepath.Join(parts[:i+1]...), &how); err == nil && made == nil {
+				err = like(fd, root)
 			}
 		}
 		unix.Close(dir)

@@ -28,6 +28,8 @@ type Manager struct {
 	Plugins []Plugin
 	// Node returns the node as last seen.
 	Node func() *v1.Node
+	// Trust finds ClusterTrustBundles.
+	Trust Trust
 	// ReportInUse brings InUse to the API server.
 	ReportInUse func(context.Context) error
 
@@ -115,7 +117,7 @@ func (m *Manager) Remove(ctx context.Context, uid types.UID) error {
 
 func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error {
 	pod := src.Pod
-	payload, written, err := contents{src, m.tokens}.of(ctx, v)
+	payload, written, err := contents{src, m.tokens, m.Trust}.of(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -125,8 +127,8 @@ func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error
 		if err != nil {
 			return err
 		}
-		if v.Secret != nil || v.Projected != nil {
-			// Nothing of a secret may stay on a disk.
+		if v.ConfigMap == nil {
+			// Nothing of a secret may stay on a disk; annotations may be secrets, too.
 			if err := tmpfs(dir, 0); err != nil {
 				return err
 			}
@@ -149,7 +151,7 @@ func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error
 // emptyDir makes the directory once; afterwards it is the containers'.
 func (m *Manager) emptyDir(pod *v1.Pod, v *v1.Volume, group *int64, onMismatch bool) error {
 	dir := m.dir(pod.UID, v)
-	if _, err := os.Stat(dir); err == nil && (v.EmptyDir.Medium != v1.StorageMediumMemory || isMount(dir)) {
+	if _, err := os.Stat(dir); err == nil && (v.EmptyDir.Medium == v1.StorageMediumDefault || isMount(dir)) {
 		return nil
 	}
 	if _, err := m.directory(pod, v); err != nil {
@@ -162,7 +164,13 @@ func (m *Manager) emptyDir(pod *v1.Pod, v *v1.Volume, group *int64, onMismatch b
 			return err
 		}
 	default:
-		return fmt.Errorf("storage medium %q is not supported", v.EmptyDir.Medium)
+		size, err := hugePageSize(pod, v.EmptyDir)
+		if err != nil {
+			return err
+		}
+		if err := hugetlbfs(dir, size); err != nil {
+			return err
+		}
 	}
 	if err := os.Chmod(dir, 0o777); err != nil {
 		return err

@@ -106,6 +106,8 @@ func TestHostPathTypes(t *testing.T) {
 		{v1.HostPathDirectory, file, false},
 		{v1.HostPathFile, file, true},
 		{v1.HostPathFile, dir, false},
+		{v1.HostPathFile, filepath.Join(dir, "none"), false},
+		{v1.HostPathFile, "/dev/null", true},
 		{v1.HostPathSocket, file, false},
 		{v1.HostPathCharDev, "/dev/null", true},
 		{v1.HostPathBlockDev, "/dev/null", false},
@@ -114,6 +116,11 @@ func TestHostPathTypes(t *testing.T) {
 		{v1.HostPathFileOrCreate, filepath.Join(dir, "nowhere/file"), false},
 	} {
 		err := hostPath(&v1.HostPathVolumeSource{Path: c.path, Type: &c.kind})
+		if err != nil && c.kind == v1.HostPathSocket {
+			if want := "hostPath type check failed: " + c.path + " is not a socket file"; err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
 		if (err == nil) != c.ok {
 			t.Errorf("%s as %q: got %v, want ok=%v", c.path, c.kind, err, c.ok)
 		}
