@@ -43,6 +43,8 @@ type world struct {
 	front    *httptest.Server
 	storages map[string]rest.Storage
 	readOnly bool // the user may get but not create
+	// kubeletTLS is the API server's towards the kubelet.
+	kubeletTLS transport.TLSConfig
 }
 
 func newWorld(t *testing.T, kubelet http.Handler) *world {
@@ -64,6 +66,7 @@ func newWorld(t *testing.T, kubelet http.Handler) *world {
 	back.StartTLS()
 	t.Cleanup(back.Close)
 	w.node = nodeAt(t, back.Listener.Addr())
+	w.kubeletTLS = transport.TLSConfig{CAData: encode("CERTIFICATE", back.Certificate().Raw), CertData: certificate, KeyData: key}
 	var err error
 	w.storages, err = Storages(Config{
 		Pods:           func(_ context.Context, name string) (*corev1.Pod, error) { return get("pods", name, w.pod) },
@@ -76,7 +79,7 @@ func newWorld(t *testing.T, kubelet http.Handler) *world {
 			}
 			return authorizer.DecisionAllow, "", nil
 		}),
-		KubeletTLS: transport.TLSConfig{CAData: encode("CERTIFICATE", back.Certificate().Raw), CertData: certificate, KeyData: key},
+		KubeletTLS: w.kubeletTLS,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -420,3 +420,22 @@ func TestAStaticPodIsReplacedOnceItsPredecessorIsGone(t *testing.T) {
 		}
 	})
 }
+
+func TestAStartIsCountedOnceAllContainersRun(t *testing.T) {
+	running := v1.ContainerStatus{State: v1.ContainerState{Running: &v1.ContainerStateRunning{}}}
+	for _, c := range []struct {
+		name   string
+		status v1.PodStatus
+		want   bool
+	}{
+		{"pending", v1.PodStatus{Phase: v1.PodPending, ContainerStatuses: []v1.ContainerStatus{running}}, false},
+		{"one of two", v1.PodStatus{Phase: v1.PodRunning, ContainerStatuses: []v1.ContainerStatus{running, {}}}, false},
+		{"refused", v1.PodStatus{Phase: v1.PodFailed}, false},
+		{"all", v1.PodStatus{Phase: v1.PodRunning, ContainerStatuses: []v1.ContainerStatus{running, running}}, true},
+	} {
+		w := &worker{pod: &v1.Pod{}}
+		if w.measure(&c.status, time.Now()); w.measured != c.want {
+			t.Errorf("%s: counted %v", c.name, w.measured)
+		}
+	}
+}

@@ -17,8 +17,8 @@ import (
 const (
 	// stuck is how long the pods' workers may take to answer.
 	stuck = 5 * time.Second
-	// systemLogs is where the node's own logs are.
-	systemLogs = "/var/log"
+	// systemLogDir is where the node's own logs are.
+	systemLogDir = "/var/log"
 )
 
 // addNumbers adds what tells how much is used.
@@ -112,7 +112,7 @@ func (s *Server) systemLogs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "logs endpoint is disabled.", http.StatusMethodNotAllowed)
 		return
 	}
-	root, err := os.OpenRoot(systemLogs)
+	root, err := os.OpenRoot(s.logDir)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

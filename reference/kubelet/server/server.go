@@ -56,6 +56,8 @@ type Server struct {
 	tls     *tls.Config
 	who     authenticator.Request
 	allowed authorizer.Authorizer
+	// logDir is where the node's own logs are.
+	logDir string
 }
 
 // New reads the files and returns a Server.
@@ -64,7 +66,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubelet's certificate: %w", err)
 	}
-	s := &Server{Config: c}
+	s := &Server{Config: c, logDir: systemLogDir}
 	// Any certificate is let in here; who its owner is, the authenticator decides.
 	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
 	if s.who, err = authentication(c); err != nil {

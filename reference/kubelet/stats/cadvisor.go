@@ -61,7 +61,7 @@ func (c *Collector) subjects(s *Sample, d *Disks) []subject {
 		p := &s.Pods[i]
 		of := subject{namespace: p.Pod.Namespace, pod: p.Pod.Name}
 		pod := of
-		pod.id, pod.created, pod.usage, pod.limits = p.Path, p.Created, p.Usage, cgroups.Policy{}.Pod(p.Pod)
+		pod.id, pod.created, pod.usage, pod.limits = p.Path, p.Created, p.Usage, c.Policy.Pod(p.Pod)
 		sandbox := of
 		sandbox.id, sandbox.name, sandbox.created, sandbox.usage, sandbox.interfaces = p.Sandbox.Path, p.Sandbox.ID, p.Created, p.Sandbox.Usage, p.Interfaces
 		out = append(out, pod, sandbox)
@@ -69,7 +69,7 @@ func (c *Collector) subjects(s *Sample, d *Disks) []subject {
 			one := of
 			one.container, one.id, one.image, one.name, one.created, one.usage = k.Name, k.Path, k.Image, k.ID, k.Created, k.Usage
 			if k.Spec != nil {
-				one.limits = cgroups.Policy{}.Container(p.Pod, k.Spec)
+				one.limits = c.Policy.Container(p.Pod, k.Spec)
 			}
 			if o, known := d.Written[k.ID]; known {
 				one.written = &o

@@ -73,8 +73,8 @@ func quotaed(name, help string, of func(CPU) float64) metric {
 
 // periodOf is the period that CPU shares and quotas are of.
 func periodOf(l cgroups.Limits) int64 {
-	if l.Shares == 0 && l.Quota == 0 {
-		return 0
+	if l.Period == 0 && l.Shares > 0 {
+		return cgroups.Period
 	}
-	return cgroups.Period
+	return l.Period
 }

@@ -48,6 +48,8 @@ type Config struct {
 	RootDir, LogsDir, Proc string
 	// Memory is the machine's, in bytes.
 	Memory uint64
+	// Policy says which limits the pods' cgroups have.
+	Policy cgroups.Policy
 }
 
 // Collector measures when it is asked.

@@ -71,16 +71,16 @@ func (c *Collector) cpuAndMemory(s *Sample) *stats.Summary {
 		})
 	}
 	for i := range s.Pods {
-		out.Pods = append(out.Pods, podStats(&s.Pods[i]))
+		out.Pods = append(out.Pods, c.podStats(&s.Pods[i]))
 	}
 	return out
 }
 
-func podStats(p *Pod) stats.PodStats {
+func (c *Collector) podStats(p *Pod) stats.PodStats {
 	out := stats.PodStats{
 		PodRef:    stats.PodReference{Name: p.Pod.Name, Namespace: p.Pod.Namespace, UID: string(p.Pod.UID)},
 		StartTime: at(p.Created), Containers: []stats.ContainerStats{},
-		CPU: cpuStats(p.Usage), Memory: memoryStats(p.Usage, podLimit(p.Pod)), IO: ioStats(p.Usage), Swap: swapStats(p.Usage),
+		CPU: cpuStats(p.Usage), Memory: memoryStats(p.Usage, uint64(c.Policy.Pod(p.Pod).Memory)), IO: ioStats(p.Usage), Swap: swapStats(p.Usage),
 		Network: networkStats(p.Usage.At, p.Interfaces),
 	}
 	if p.Usage.Processes > 0 {
@@ -97,9 +97,6 @@ func podStats(p *Pod) stats.PodStats {
 	}
 	return out
 }
-
-// podLimit is the pod's limit of memory in bytes, 0 if it has none.
-func podLimit(p *v1.Pod) uint64 { return uint64(cgroups.Policy{}.Pod(p).Memory) }
 
 // addDisks adds what the pod has stored: its containers' layers and logs, and its volumes.
 func (c *Collector) addDisks(out *stats.PodStats, p *Pod, d *Disks) {
