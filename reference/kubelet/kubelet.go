@@ -159,7 +159,7 @@ func Run(ctx context.Context, o Options) error {
 	s, err := server.New(server.Config{
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName, Kubelet: o.Kubelet,
 		Stats: stats.New(stats.Config{
-			NodeName: o.NodeName, Reader: stats.Detect(groups.Unified()), Runtime: rt, ImageFS: rt.Images.ImageFsInfo, Pods: manager.Pods,
+			NodeName: o.NodeName, Reader: stats.Detect(groups.Unified()), Runtime: rt, ImageFS: rt.Images.ImageFsInfo, Pods: manager.Pods, Claimed: mounts.Names,
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory), Policy: policy,
 		}),
 		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},

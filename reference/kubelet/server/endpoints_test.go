@@ -12,6 +12,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -51,7 +52,7 @@ func served(t *testing.T, subresources ...string) *Server {
 	t.Helper()
 	pods := fixedPods{{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "ns", UID: "u"}}}
 	s := &Server{Config: Config{
-		Runtime: &runtime.Client{RuntimeService: onePod{}}, Pods: pods, NodeName: "n", Stats: stats.New(stats.Config{Proc: "/proc", RootDir: t.TempDir()}),
+		Runtime: &runtime.Client{RuntimeService: onePod{}}, Pods: pods, NodeName: "n", Stats: stats.New(stats.Config{Proc: "/proc", RootDir: t.TempDir(), Claimed: func(types.UID) map[string]string { return nil }}),
 		Kubelet: &kubeletv1beta1.KubeletConfiguration{MaxPods: 30, EnableSystemLogHandler: ptr.To(true)},
 	}, logDir: t.TempDir()}
 	s.who = authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) {

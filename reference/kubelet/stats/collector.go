@@ -48,6 +48,8 @@ type Config struct {
 	RootDir, LogsDir, Proc string
 	// Memory is the machine's, in bytes.
 	Memory uint64
+	// Claimed returns how a pod calls the volumes that it has by a claim, by the names of their directories.
+	Claimed func(types.UID) map[string]string
 	// Policy says which limits the pods' cgroups have.
 	Policy cgroups.Policy
 }

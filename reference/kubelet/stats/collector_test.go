@@ -12,6 +12,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"pgregory.net/rapid"
 
@@ -86,7 +87,7 @@ func node(t *testing.T) (*Collector, *machine) {
 	})
 	root := tree(t, map[string]string{
 		"pods/u/volumes/kubernetes.io~empty-dir/scratch/file": "hello",
-		"pods/u/volumes/kubernetes.io~local/data/file":        "hello",
+		"pods/u/volumes/kubernetes.io~csi/pv-1/mount/file":    "hello",
 		"logs/ns_p_u/c/0.log":                                 "hello",
 	})
 	c := New(Config{NodeName: "n", Reader: m, Runtime: m, Pods: func() []*v1.Pod { return []*v1.Pod{pod} },
@@ -94,6 +95,7 @@ func node(t *testing.T) (*Collector, *machine) {
 			return &criv1.ImageFsInfoResponse{ImageFilesystems: []*criv1.FilesystemUsage{{
 				FsId: &criv1.FilesystemIdentifier{Mountpoint: root}, UsedBytes: &criv1.UInt64Value{Value: 123}}}}, nil
 		},
+		Claimed: func(types.UID) map[string]string { return map[string]string{"pv-1": "data"} },
 		RootDir: root, LogsDir: filepath.Join(root, "logs"), Proc: proc, Memory: 8192})
 	// What was sampled 10 s before.
 	c.history.add(map[string]point{"/": {m.now.Add(-10 * time.Second), 995e9}, "/kubepods/podu/k": {m.now.Add(-10 * time.Second), 44e9}})
@@ -127,11 +129,15 @@ func TestSummary(t *testing.T) {
 		*k.Logs.UsedBytes == 0 || !k.StartTime.Time.Equal(began) {
 		t.Errorf("container: %+v", k)
 	}
-	if len(p.VolumeStats) != 2 || p.VolumeStats[0].Name != "scratch" || *p.VolumeStats[0].InodesUsed != 2 || p.VolumeStats[1].PVCRef.Name != "claim" {
+	if len(p.VolumeStats) != 2 || p.VolumeStats[1].Name != "scratch" || *p.VolumeStats[1].InodesUsed != 2 || p.VolumeStats[0].Name != "data" || p.VolumeStats[0].PVCRef.Name != "claim" {
 		t.Errorf("volumes: %+v", p.VolumeStats)
 	}
-	if least := *k.Rootfs.UsedBytes + *k.Logs.UsedBytes + *p.VolumeStats[0].UsedBytes; *p.EphemeralStorage.UsedBytes < least {
-		t.Errorf("ephemeral storage %d, parts %d", *p.EphemeralStorage.UsedBytes, least)
+	// The claim's volume, which is as large as its file system here, is no part of it.
+	if sum := *k.Rootfs.UsedBytes + *k.Logs.UsedBytes + *p.VolumeStats[1].UsedBytes; *p.EphemeralStorage.UsedBytes != sum {
+		t.Errorf("ephemeral storage %d, parts %d", *p.EphemeralStorage.UsedBytes, sum)
+	}
+	if claims := c.Claims(c.Pods()[0]); len(claims) != 1 || claims["claim"].Space.Capacity == 0 {
+		t.Errorf("claims: %+v", claims)
 	}
 }
 

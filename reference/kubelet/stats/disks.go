@@ -50,10 +50,10 @@ type volumeKey struct {
 // Volume is one that the agent made.
 type Volume struct {
 	Name, Plugin string
-	// Mounted says that it has a file system of its own.
-	Mounted bool
-	Space   Space
-	Used    Occupied
+	// Mounted says that it has a file system of its own, Claimed that it outlives the pod: neither takes of the node's.
+	Mounted, Claimed bool
+	Space            Space
+	Used             Occupied
 }
 
 // disks remembers what is expensive to find out.
@@ -161,14 +161,18 @@ func (c *Collector) Volumes(uid types.UID) []Volume {
 		return nil
 	}
 	var out []Volume
+	claimed := c.Claimed(uid)
 	for _, plugin := range plugins {
 		names, err := os.ReadDir(filepath.Join(dir, plugin.Name()))
 		if err != nil {
 			continue
 		}
 		for _, name := range names {
-			key := volumeKey{uid, name.Name()}
-			if v, err := c.volume(key, plugin.Name(), filepath.Join(dir, plugin.Name(), name.Name())); err == nil {
+			v := Volume{Name: name.Name(), Plugin: strings.TrimPrefix(plugin.Name(), "kubernetes.io~")}
+			if own, is := claimed[v.Name]; is {
+				v.Name, v.Claimed = own, true
+			}
+			if v, err = c.volume(volumeKey{uid, v.Name}, v, filepath.Join(dir, plugin.Name(), name.Name())); err == nil {
 				out = append(out, v)
 			}
 		}
@@ -176,23 +180,24 @@ func (c *Collector) Volumes(uid types.UID) []Volume {
 	return out
 }
 
-func (c *Collector) volume(key volumeKey, plugin, dir string) (Volume, error) {
+// volume completes what is known of a volume. What it uses is counted file by file, unless it has a file system of its
+// own or is somebody else's to count.
+func (c *Collector) volume(key volumeKey, v Volume, dir string) (Volume, error) {
 	c.disks.mu.Lock()
 	old, known := c.disks.volumes[key]
 	c.disks.mu.Unlock()
 	if known && time.Since(old.Used.At) < volumeFresh {
 		return old, nil
 	}
-	v := Volume{Name: key.name, Plugin: strings.TrimPrefix(plugin, "kubernetes.io~")}
-	// CSI volumes and their like are mounted one below, others on the directory itself.
-	if mount := filepath.Join(dir, "mount"); mounted(mount) {
+	// CSI volumes are mounted one below, others on the directory itself.
+	if mount := filepath.Join(dir, "mount"); v.Claimed && isDir(mount) {
 		dir = mount
 	}
 	var err error
 	if v.Space, err = SpaceOf(dir); err != nil {
 		return v, err
 	}
-	if v.Mounted = mounted(dir); v.Mounted {
+	if v.Mounted = mounted(dir); v.Mounted || v.Claimed {
 		v.Used, err = whole(dir)
 	} else {
 		v.Used, err = Tree(dir)
@@ -213,6 +218,11 @@ func whole(dir string) (Occupied, error) {
 		return Occupied{}, err
 	}
 	return Occupied{At: time.Now(), Bytes: (s.Blocks - s.Bfree) * uint64(s.Bsize), Inodes: s.Files - s.Ffree}, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
 }
 
 // mounted tells whether a file system begins at the directory.

@@ -125,7 +125,7 @@ func (c *Collector) addDisks(out *stats.PodStats, p *Pod, d *Disks) {
 			}
 		}
 		out.VolumeStats = append(out.VolumeStats, entry)
-		if !v.Mounted {
+		if !v.Mounted && !v.Claimed {
 			count(v.Used)
 		}
 	}

@@ -87,3 +87,16 @@ func replace(file string, text []byte) error {
 	}
 	return err
 }
+
+// Names returns how the pod calls the volumes that it has by a claim, by the names of their directories.
+func (m *Manager) Names(pod types.UID) map[string]string {
+	names := map[string]string{}
+	all, err := m.records(string(pod))
+	if err != nil {
+		return names
+	}
+	for _, r := range all {
+		names[r.Name] = r.Volume
+	}
+	return names
+}
