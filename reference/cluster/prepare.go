@@ -115,14 +115,14 @@ func (u *up) prepare(ctx context.Context, o Options) error {
 
 // sharedDisk is the nodes' configuration where none is given. The documented default of imagefs.available, 15 %, is
 // for a disk that is the node's own: here all nodes have that of the machine, where an eviction frees next to nothing
-// of what others fill, and one threshold crossed is crossed on all of them.
+// of what others fill, and one threshold crossed is crossed on all of them. Images go when that one is crossed, not before.
 const sharedDisk = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 mergeDefaultEvictionSettings: true
 evictionHard:
   imagefs.available: 10%
-imageGCHighThresholdPercent: 88
-imageGCLowThresholdPercent: 87
+imageGCHighThresholdPercent: 95
+imageGCLowThresholdPercent: 94
 `
 
 // keepKubeletConfig copies the nodes' KubeletConfiguration, so that nodes of a later `up` are like the first.

@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"path/filepath"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -13,6 +14,21 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 )
+
+// pulling says how images are pulled.
+func pulling(o Options) images.Config {
+	c := images.Config{
+		QPS: float32(*o.Kubelet.RegistryPullQPS), Burst: int(o.Kubelet.RegistryBurst),
+		Node: images.Files(filepath.Join(o.RootDir, "config.json"), "/root/.docker/config.json", "/root/.dockercfg"),
+	}
+	switch {
+	case *o.Kubelet.SerializeImagePulls:
+		c.Parallel = 1
+	case o.Kubelet.MaxParallelImagePulls != nil:
+		c.Parallel = int(*o.Kubelet.MaxParallelImagePulls)
+	}
+	return c
+}
 
 // collector removes images that no container of the runtime has and no pod of the node wants.
 func collector(o Options, rt *runtime.Client, manager *pods.Manager, recorder record.EventRecorder, node *v1.ObjectReference) *images.Collector {

@@ -151,7 +151,7 @@ func Run(ctx context.Context, o Options) error {
 		},
 		MaxDelay: maxDelay(o.Kubelet),
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
-		Pressure: pressed.Conditions,
+		Pressure: pressed.Conditions, Images: pulling(o),
 	})
 	pressed.Pods, pressed.Recorder, pressed.Node = manager, recorder, nodeReference(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: o.NodeName, UID: types.UID(o.NodeName)}})
 	collector := collector(o, rt, manager, recorder, pressed.Node)

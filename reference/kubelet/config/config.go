@@ -28,6 +28,7 @@ var supported = []string{
 	"podsPerCore", "kubeReserved", "systemReserved", "kubeReservedCgroup", "systemReservedCgroup", "enforceNodeAllocatable",
 	"evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionPressureTransitionPeriod", "evictionMaxPodGracePeriod",
 	"evictionMinimumReclaim", "mergeDefaultEvictionSettings",
+	"serializeImagePulls", "maxParallelImagePulls", "registryPullQPS", "registryBurst",
 	"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge", "nodeStatusMaxImages",
 }
 

@@ -87,3 +87,25 @@ func TestReservationsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestHowImagesComeAndGoIsChecked(t *testing.T) {
+	for text, want := range map[string]string{
+		"imageGCHighThresholdPercent: 101":                    "must be between 0 and 100",
+		"imageGCLowThresholdPercent: 85":                      "must be less than imageGCHighThresholdPercent 85",
+		"imageMaximumGCAge: 1m":                               "must be greater than imageMinimumGCAge 2m0s",
+		"nodeStatusMaxImages: -2":                             "must be -1 or greater",
+		"maxParallelImagePulls: 0":                            "must be a positive number",
+		"serializeImagePulls: true\nmaxParallelImagePulls: 2": "cannot be larger than 1",
+		"registryPullQPS: -1":                                 "registryPullQPS: -1",
+		"registryBurst: -1":                                   "registryBurst: -1",
+	} {
+		if _, err := Parse([]byte(head + text + "\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	for text, want := range map[string]bool{"": true, "maxParallelImagePulls: 3": false, "maxParallelImagePulls: 1": true, "serializeImagePulls: false": false} {
+		if c, err := Parse([]byte(head + text + "\n")); err != nil || *c.SerializeImagePulls != want {
+			t.Errorf("%q: got %v, %v", text, *c.SerializeImagePulls, err)
+		}
+	}
+}

@@ -48,6 +48,9 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	if c.EnforceNodeAllocatable == nil {
 		c.EnforceNodeAllocatable = []string{"pods"}
 	}
+	orNew(&c.SerializeImagePulls, c.MaxParallelImagePulls == nil || *c.MaxParallelImagePulls <= 1)
+	orNew(&c.RegistryPullQPS, 5)
+	or(&c.RegistryBurst, 10)
 	or(&c.ImageMinimumGCAge.Duration, 2*time.Minute)
 	orNew(&c.ImageGCHighThresholdPercent, 85)
 	orNew(&c.ImageGCLowThresholdPercent, 80)

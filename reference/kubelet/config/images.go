@@ -27,5 +27,16 @@ func validateImages(c *kubeletv1beta1.KubeletConfiguration) []error {
 	if *c.NodeStatusMaxImages < -1 {
 		out = append(out, fmt.Errorf("nodeStatusMaxImages: %d: must be -1 or greater", *c.NodeStatusMaxImages))
 	}
+	if most := c.MaxParallelImagePulls; most != nil && *most < 1 {
+		out = append(out, fmt.Errorf("maxParallelImagePulls: %d: must be a positive number", *most))
+	} else if most != nil && *most > 1 && *c.SerializeImagePulls {
+		out = append(out, fmt.Errorf("maxParallelImagePulls: %d: cannot be larger than 1 unless serializeImagePulls is false", *most))
+	}
+	if *c.RegistryPullQPS < 0 {
+		out = append(out, fmt.Errorf("registryPullQPS: %d: must not be a negative number", *c.RegistryPullQPS))
+	}
+	if c.RegistryBurst < 0 {
+		out = append(out, fmt.Errorf("registryBurst: %d: must not be a negative number", c.RegistryBurst))
+	}
 	return out
 }

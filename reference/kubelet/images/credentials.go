@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -39,7 +41,7 @@ func (p *Puller) fetch(ctx context.Context, pod *v1.Pod, spec *criv1.ImageSpec, 
 	return last
 }
 
-// credentials reads the pod's imagePullSecrets and returns those for the image's registry.
+// credentials returns those for the image's registry: of the pod's imagePullSecrets, then the node's.
 func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []*criv1.AuthConfig {
 	var out []*criv1.AuthConfig
 	var missing []string
@@ -50,6 +52,9 @@ func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []*
 			continue
 		}
 		out = append(out, matching(logins(secret), image)...)
+	}
+	if p.node != nil {
+		out = append(out, p.node.For(ctx, image)...)
 	}
 	if len(missing) > 0 {
 		p.recorder.Eventf(events.Pod(pod), v1.EventTypeWarning, "FailedToRetrieveImagePullSecret",
@@ -75,7 +80,7 @@ func logins(secret *v1.Secret) map[string]login {
 	return out
 }
 
-// matching returns the logins whose key covers the image: its registry, or a path in it; a
+// matching returns the logins whose key covers the image, the most specific first: its registry, or a path in it; a
 // host may have * for a part.
 func matching(all map[string]login, image string) []*criv1.AuthConfig {
 	named, err := reference.ParseNormalizedNamed(image)
@@ -84,7 +89,9 @@ func matching(all map[string]login, image string) []*criv1.AuthConfig {
 	}
 	host, repository := reference.Domain(named), reference.Path(named)
 	var out []*criv1.AuthConfig
-	for key, l := range all {
+	// The longer of two keys that begin alike is tried first.
+	for _, key := range slices.Backward(slices.Sorted(maps.Keys(all))) {
+		l := all[key]
 		key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
 		keyHost, keyPath, _ := strings.Cut(key, "/")
 		if keyHost == "index.docker.io" {

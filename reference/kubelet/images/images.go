@@ -4,11 +4,14 @@ package images
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/distribution/reference"
+	grpcstatus "google.golang.org/grpc/status"
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	internalapi "k8s.io/cri-api/pkg/apis"
@@ -45,6 +48,8 @@ type Puller struct {
 	service  internalapi.ImageManagerService
 	secrets  Secrets
 	recorder record.EventRecorder
+	limits   limits
+	node     NodeCredentials
 	now      func() time.Time
 
 	mu    sync.Mutex
@@ -60,41 +65,77 @@ type try struct {
 type attempt struct {
 	at    time.Time
 	delay time.Duration
-	err   string
+	// reason and err are what the failure was shown as.
+	reason, err string
+}
+
+// Config says how images are pulled.
+type Config struct {
+	// Parallel is how many pulls may go on at the same time, 0 for any number.
+	Parallel int
+	// QPS and Burst bound how many are begun; a QPS of 0 does not.
+	QPS   float32
+	Burst int
+	// Node gives the credentials that the node itself has, for all pods; nil if it has none.
+	Node NodeCredentials
+}
+
+// NodeCredentials are a node's own for registries (docs: concepts/containers/images#using-a-private-registry).
+type NodeCredentials interface {
+	// For returns those that fit the image, the most specific first.
+	For(ctx context.Context, image string) []*criv1.AuthConfig
 }
 
 // New returns a Puller.
-func New(service internalapi.ImageManagerService, secrets Secrets, recorder record.EventRecorder) *Puller {
-	return &Puller{service: service, secrets: secrets, recorder: recorder, now: time.Now, tries: map[try]attempt{}}
+func New(service internalapi.ImageManagerService, secrets Secrets, recorder record.EventRecorder, c Config) *Puller {
+	return &Puller{service: service, secrets: secrets, recorder: recorder, limits: newLimits(c), node: c.Node, now: time.Now, tries: map[try]attempt{}}
+}
+
+// want is an image that a pod needs.
+type want struct {
+	pod *v1.Pod
+	// origin is what events are about.
+	origin runtime.Object
+	image  string
+	policy v1.PullPolicy
 }
 
 // Ensure returns the container's image, pulling it if the policy asks for that. The error is a *Failure.
 func (p *Puller) Ensure(ctx context.Context, pod *v1.Pod, c *v1.Container, sandbox *criv1.PodSandboxConfig) (*criv1.Image, error) {
-	origin := events.Container(pod, c.Name)
-	name, err := normal(c.Image)
+	return p.ensure(ctx, want{pod, events.Container(pod, c.Name), c.Image, c.ImagePullPolicy}, sandbox)
+}
+
+// EnsureVolume is Ensure for the image of a volume (KEP-4639).
+func (p *Puller) EnsureVolume(ctx context.Context, pod *v1.Pod, v *v1.ImageVolumeSource, sandbox *criv1.PodSandboxConfig) (*criv1.Image, error) {
+	return p.ensure(ctx, want{pod, events.Pod(pod), v.Reference, v.PullPolicy}, sandbox)
+}
+
+func (p *Puller) ensure(ctx context.Context, w want, sandbox *criv1.PodSandboxConfig) (*criv1.Image, error) {
+	name, err := normal(w.image)
 	if err != nil {
-		p.recorder.Eventf(origin, v1.EventTypeWarning, "InspectFailed", "Failed to apply default image tag %q: %v", c.Image, err)
-		return nil, &Failure{Reason: "InvalidImageName", Retry: p.now().Add(firstDelay),
-			Message: fmt.Sprintf("Failed to apply default image tag %q: %v", c.Image, err)}
+		message := fmt.Sprintf("Failed to apply default image tag %q: %v", w.image, err)
+		p.recorder.Event(w.origin, v1.EventTypeWarning, "InspectFailed", message)
+		return nil, &Failure{Reason: "InvalidImageName", Message: message, Retry: p.now().Add(firstDelay)}
 	}
-	spec := &criv1.ImageSpec{Image: name, UserSpecifiedImage: c.Image}
-	if c.ImagePullPolicy != v1.PullAlways {
+	spec := &criv1.ImageSpec{Image: name, UserSpecifiedImage: w.image}
+	if w.policy != v1.PullAlways {
 		image, err := p.present(ctx, spec)
 		if err != nil {
-			p.recorder.Eventf(origin, v1.EventTypeWarning, "InspectFailed", "Failed to inspect image %q: %v", c.Image, err)
-			return nil, &Failure{Reason: "ImageInspectError", Message: fmt.Sprintf("Failed to inspect image %q: %v", c.Image, err), Retry: p.now().Add(firstDelay)}
+			message := fmt.Sprintf("Failed to inspect image %q: %v", w.image, err)
+			p.recorder.Event(w.origin, v1.EventTypeWarning, "InspectFailed", message)
+			return nil, &Failure{Reason: "ImageInspectError", Message: message, Retry: p.now().Add(firstDelay)}
 		}
 		if image != nil {
-			p.recorder.Eventf(origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine", c.Image)
+			p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine", w.image)
 			return image, nil
 		}
-		if c.ImagePullPolicy == v1.PullNever {
-			message := fmt.Sprintf("Container image %q is not present with pull policy of Never", c.Image)
-			p.recorder.Event(origin, v1.EventTypeWarning, "ErrImageNeverPull", message)
+		if w.policy == v1.PullNever {
+			message := fmt.Sprintf("Container image %q is not present with pull policy of Never", w.image)
+			p.recorder.Event(w.origin, v1.EventTypeWarning, "ErrImageNeverPull", message)
 			return nil, &Failure{Reason: "ErrImageNeverPull", Message: message, Retry: p.now().Add(firstDelay)}
 		}
 	}
-	return p.pull(ctx, pod, c, spec, sandbox)
+	return p.pull(ctx, w, spec, sandbox)
 }
 
 // Forget drops the back-off of a pod that is gone.
@@ -108,41 +149,68 @@ func (p *Puller) Forget(uid types.UID) {
 	}
 }
 
-func (p *Puller) pull(ctx context.Context, pod *v1.Pod, c *v1.Container, spec *criv1.ImageSpec, sandbox *criv1.PodSandboxConfig) (*criv1.Image, error) {
-	origin, key, now := events.Container(pod, c.Name), try{pod.UID, spec.Image}, p.now()
-	if last, ok := p.last(key); ok && now.Before(last.at.Add(last.delay)) {
-		p.recorder.Eventf(origin, v1.EventTypeNormal, "BackOff", "Back-off pulling image %q", c.Image)
+func (p *Puller) pull(ctx context.Context, w want, spec *criv1.ImageSpec, sandbox *criv1.PodSandboxConfig) (*criv1.Image, error) {
+	key, asked := try{w.pod.UID, spec.Image}, p.now()
+	if last, ok := p.last(key); ok && asked.Before(last.at.Add(last.delay)) {
+		p.recorder.Eventf(w.origin, v1.EventTypeNormal, "BackOff", "Back-off pulling image %q", w.image)
 		return nil, &Failure{Reason: "ImagePullBackOff", Retry: last.at.Add(last.delay),
-			Message: fmt.Sprintf("Back-off pulling image %q: ErrImagePull: %s", c.Image, last.err)}
+			Message: fmt.Sprintf("Back-off pulling image %q: %s: %s", w.image, last.reason, last.err)}
 	}
-	p.recorder.Eventf(origin, v1.EventTypeNormal, "Pulling", "Pulling image %q", c.Image)
-	err := p.fetch(ctx, pod, spec, sandbox)
-	took := p.now().Sub(now).Truncate(time.Millisecond)
+	p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulling", "Pulling image %q", w.image)
+	leave, err := p.limits.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := p.now()
+	err = p.limits.allowed()
+	if err == nil {
+		err = p.fetch(ctx, w.pod, spec, sandbox)
+	}
+	leave()
+	took, waited := p.now().Sub(began).Truncate(time.Millisecond), p.now().Sub(asked).Truncate(time.Millisecond)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		p.recorder.Eventf(origin, v1.EventTypeWarning, "Failed", "Failed to pull image %q: %v", c.Image, err)
-		failed := p.failed(key, err)
+		reason, message := explain(w.image, err)
+		p.recorder.Eventf(w.origin, v1.EventTypeWarning, "Failed", "Failed to pull image %q: %v", w.image, err)
+		failed := p.failed(key, reason, message)
 		retry := p.now().Add(showFailure)
 		if failed.delay > firstDelay {
 			retry = p.now().Add(time.Second)
 		}
-		return nil, &Failure{Reason: "ErrImagePull", Message: err.Error(), Retry: retry}
+		return nil, &Failure{Reason: reason, Message: message, Retry: retry}
 	}
 	image, err := p.present(ctx, spec)
 	if err == nil && image == nil {
-		err = fmt.Errorf("image %q is not there after it was pulled", c.Image)
+		err = fmt.Errorf("image %q is not there after it was pulled", w.image)
 	}
 	if err != nil {
 		return nil, &Failure{Reason: "ImageInspectError", Message: err.Error(), Retry: p.now().Add(firstDelay)}
 	}
-	p.recorder.Eventf(origin, v1.EventTypeNormal, "Pulled",
-		"Successfully pulled image %q in %v (%v including waiting). Image size: %v bytes.", c.Image, took, took, image.GetSize())
+	p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled",
+		"Successfully pulled image %q in %v (%v including waiting). Image size: %v bytes.", w.image, took, waited, image.GetSize())
 	p.mu.Lock()
 	delete(p.tries, key)
 	p.mu.Unlock()
 	return image, nil
+}
+
+// explain returns the reason of the waiting state for a failed pull, and its message: the runtime may say by the
+// beginning of its words that more than the image is at fault.
+func explain(image string, err error) (reason, message string) {
+	said := err.Error()
+	if s, ok := grpcstatus.FromError(err); ok {
+		said = s.Message()
+	}
+	for reason, why := range map[string]string{
+		"RegistryUnavailable": "the registry is unavailable", "SignatureValidationFailed": "the signature validation failed",
+	} {
+		if rest, ok := strings.CutPrefix(said, reason); ok {
+			return reason, fmt.Sprintf("image pull failed for %s because %s%s", image, why, rest)
+		}
+	}
+	return "ErrImagePull", err.Error()
 }
 
 func (p *Puller) last(key try) (attempt, bool) {
@@ -152,10 +220,10 @@ func (p *Puller) last(key try) (attempt, bool) {
 	return a, ok
 }
 
-func (p *Puller) failed(key try, err error) attempt {
+func (p *Puller) failed(key try, reason, message string) attempt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := attempt{at: p.now(), delay: firstDelay, err: err.Error()}
+	a := attempt{at: p.now(), delay: firstDelay, reason: reason, err: message}
 	if last, ok := p.tries[key]; ok {
 		a.delay = min(2*last.delay, maxDelay)
 	}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/record"
 	internalapi "k8s.io/cri-api/pkg/apis"
@@ -42,7 +46,7 @@ const image = "docker.io/library/x:latest"
 func fixture() (*registry, *record.FakeRecorder, *Puller, *time.Time) {
 	r := &registry{remote: map[string]bool{}, local: map[string]bool{}}
 	recorder, now := record.NewFakeRecorder(100), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	p := New(r, nil, recorder)
+	p := New(r, nil, recorder, Config{})
 	p.now = func() time.Time { return now }
 	return r, recorder, p, &now
 }
@@ -140,5 +144,65 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 	}
 	if got := matching(logins(secret), "example.org/x"); got[0].Username != "me" || got[0].Password != "secret" {
 		t.Errorf("got %v", got[0].Username)
+	}
+}
+
+func TestTheNodesOwnCredentialsAreTriedAfterThePods(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"config.json": `{"auths":{"a.example":{"username":"node"}}}`, ".dockercfg": `{"a.example/team":{"username":"old"}}`, "broken": "{",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node := Files(filepath.Join(dir, "none"), filepath.Join(dir, "broken"), filepath.Join(dir, "config.json"), filepath.Join(dir, ".dockercfg"))
+	p := New(nil, nil, nil, Config{Node: node})
+	got := p.credentials(t.Context(), &v1.Pod{}, "a.example/team/x")
+	if len(got) != 2 || got[0].Username != "node" || got[1].Username != "old" {
+		t.Errorf("got %v", got)
+	}
+	if got := p.credentials(t.Context(), &v1.Pod{}, "b.example/x"); len(got) != 0 {
+		t.Errorf("got %v for another registry", got)
+	}
+}
+
+func TestTheRuntimesReasonsAreTold(t *testing.T) {
+	for said, want := range map[string][2]string{
+		"RegistryUnavailable: it is down":   {"RegistryUnavailable", "image pull failed for x because the registry is unavailable: it is down"},
+		"SignatureValidationFailed: no key": {"SignatureValidationFailed", "image pull failed for x because the signature validation failed: no key"},
+		"not found":                         {"ErrImagePull", "rpc error: code = Unknown desc = not found"},
+	} {
+		reason, message := explain("x", grpcstatus.Error(codes.Unknown, said))
+		if reason != want[0] || message != want[1] {
+			t.Errorf("%q: got %s, %q", said, reason, message)
+		}
+	}
+}
+
+func TestPullsAreLimited(t *testing.T) {
+	l := newLimits(Config{Parallel: 1, QPS: 0.001, Burst: 2})
+	if l.allowed() != nil || l.allowed() != nil || l.allowed() == nil {
+		t.Error("a burst of 2 is not two pulls")
+	}
+	leave, err := l.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.enter(done); err == nil {
+		t.Error("two pulls at the same time")
+	}
+	leave()
+	if leave, err = l.enter(t.Context()); err != nil {
+		t.Error("a pull that ended keeps the others out")
+	}
+	leave()
+	unlimited := newLimits(Config{})
+	for range 100 {
+		if _, err := unlimited.enter(t.Context()); err != nil || unlimited.allowed() != nil {
+			t.Fatal("without limits there is one")
+		}
 	}
 }

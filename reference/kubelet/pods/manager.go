@@ -77,6 +77,8 @@ type Config struct {
 	Volumes *volumes.Manager
 	// Services returns the Services of all namespaces.
 	Services func() []*v1.Service
+	// Images says how images are pulled.
+	Images images.Config
 	// Pressure returns what the node runs short of, sorted; nil stands for a node that never does.
 	Pressure func() []v1.NodeConditionType
 }
@@ -115,7 +117,7 @@ func New(ctx context.Context, c Config) *Manager {
 	m := &Manager{Config: c, ctx: ctx, workers: map[types.UID]*worker{}, next: map[types.NamespacedName]*v1.Pod{}, taken: map[types.UID]*v1.Pod{}, wishes: map[types.UID]*wish{}}
 	m.classes.cgroups = c.Cgroups
 	m.objects = objects.New(ctx, c.Client, m.ObjectsChanged)
-	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder)
+	m.images = images.New(c.Runtime.Images, m.objects, c.Recorder, c.Images)
 	m.volumes = c.Volumes
 	return m
 }

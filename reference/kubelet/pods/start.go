@@ -100,6 +100,10 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	if err != nil {
 		return err
 	}
+	volumeImages, err := t.volumeImages(ctx, c, sandboxConfig)
+	if err != nil {
+		return err
+	}
 	if err := spec.CheckNonRoot(t.pod, c, image); err != nil {
 		return failed("CreateContainerConfigError", err)
 	}
@@ -120,6 +124,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	if err != nil {
 		return failed("CreateContainerConfigError", err)
 	}
+	mounts = append(mounts, spec.ImageMounts(c, volumeImages)...)
 	devices, err := t.m.volumes.Devices(t.pod, c)
 	if err != nil {
 		return failed("CreateContainerConfigError", err)

@@ -59,6 +59,14 @@ func containerOf(s *criv1.ContainerStatus) Container {
 			}
 		}
 	}
+	for _, m := range s.GetMounts() {
+		if image := m.GetImage().GetImage(); image != "" {
+			if out.ImageMounts == nil {
+				out.ImageMounts = map[string]string{}
+			}
+			out.ImageMounts[m.GetContainerPath()] = image
+		}
+	}
 	if u := s.GetUser().GetLinux(); u != nil {
 		out.User = &User{UID: u.Uid, GID: u.Gid, Groups: u.SupplementalGroups}
 	}

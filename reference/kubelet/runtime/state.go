@@ -48,6 +48,8 @@ type Container struct {
 	// Resources are the cgroup's settings, nil if the runtime does not tell.
 	Resources *criv1.LinuxContainerResources
 	User      *User
+	// ImageMounts are the references of images that are mounted, by the path in the container.
+	ImageMounts map[string]string
 }
 
 // User is who a container's first process runs as.

@@ -69,7 +69,7 @@ func container(in Input, spec *v1.Container, init bool) v1.ContainerStatus {
 	if in.Resize.Stale[spec.Name] && s.State.Running != nil && old != nil && old.Resources != nil {
 		s.Resources = old.Resources
 	}
-	s.VolumeMounts = mounts(spec)
+	s.VolumeMounts = mounts(spec, latest)
 	if u := latest.User; u != nil && s.State.Running != nil {
 		s.User = &v1.ContainerUser{Linux: &v1.LinuxContainerUser{UID: u.UID, GID: u.GID, SupplementalGroups: u.Groups}}
 	}
@@ -162,12 +162,15 @@ func terminated(c *runtime.Container) *v1.ContainerStateTerminated {
 }
 
 // mounts tells which volumes the container has (KEP-3857).
-func mounts(spec *v1.Container) []v1.VolumeMountStatus {
+func mounts(spec *v1.Container, instance *runtime.Container) []v1.VolumeMountStatus {
 	var out []v1.VolumeMountStatus
 	for _, m := range spec.VolumeMounts {
 		status := v1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
 		if m.ReadOnly {
 			status.RecursiveReadOnly = ptr.To(v1.RecursiveReadOnlyDisabled)
+		}
+		if image := instance.ImageMounts[m.MountPath]; image != "" {
+			status.VolumeStatus = &v1.VolumeStatus{Image: &v1.ImageVolumeStatus{ImageRef: image}}
 		}
 		out = append(out, status)
 	}

@@ -20,6 +20,9 @@ import (
 func (m *Manager) Binds(pod *v1.Pod, c *v1.Container, attempt uint32, vars []env.Var, hosts string) ([]*criv1.Mount, error) {
 	var out []*criv1.Mount
 	for i, vm := range c.VolumeMounts {
+		if isImage(pod, vm.Name) {
+			continue
+		}
 		bind, err := m.bind(pod, c, i, vm, vars)
 		if err != nil {
 			return nil, err
@@ -171,4 +174,14 @@ func write0644(file, text string) error {
 		return err
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
+}
+
+// isImage tells whether the volume is an image, which the runtime mounts by itself.
+func isImage(pod *v1.Pod, volume string) bool {
+	for i := range pod.Spec.Volumes {
+		if v := &pod.Spec.Volumes[i]; v.Name == volume {
+			return v.Image != nil
+		}
+	}
+	return false
 }

@@ -139,6 +139,9 @@ func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error
 		return write(dir, payload, group)
 	}
 	switch {
+	case v.Image != nil:
+		// The runtime mounts it, into each container that wants it.
+		return nil
 	case v.EmptyDir != nil:
 		return m.emptyDir(pod, v, group, onMismatch)
 	case v.HostPath != nil:
