@@ -56,11 +56,26 @@ func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []*
 	if p.node != nil {
 		out = append(out, p.node.For(ctx, image)...)
 	}
+	p.complain(pod, missing)
+	return out
+}
+
+// missing says so if Secrets that the pod names are not there, although nothing is to be pulled.
+func (p *Puller) missing(ctx context.Context, pod *v1.Pod) {
+	var missing []string
+	for _, ref := range pod.Spec.ImagePullSecrets {
+		if _, err := p.secrets.Secret(ctx, pod.Namespace, ref.Name); err != nil {
+			missing = append(missing, ref.Name)
+		}
+	}
+	p.complain(pod, missing)
+}
+
+func (p *Puller) complain(pod *v1.Pod, missing []string) {
 	if len(missing) > 0 {
 		p.recorder.Eventf(events.Pod(pod), v1.EventTypeWarning, "FailedToRetrieveImagePullSecret",
 			"Unable to retrieve some image pull secrets (%s); attempting to pull the image may not succeed.", strings.Join(missing, ", "))
 	}
-	return out
 }
 
 // logins reads either kind of Secret with docker credentials, by registry.

@@ -126,6 +126,7 @@ func (p *Puller) ensure(ctx context.Context, w want, sandbox *criv1.PodSandboxCo
 			return nil, &Failure{Reason: "ImageInspectError", Message: message, Retry: p.now().Add(firstDelay)}
 		}
 		if image != nil {
+			p.missing(ctx, w.pod)
 			p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine", w.image)
 			return image, nil
 		}
