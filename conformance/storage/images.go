@@ -48,7 +48,7 @@ var _ = Describe("image volumes and limits", func() {
 		f.Create(ctx, withImage(Pod("reader", "sleep", "1h"), Image("tool"), corev1.PullIfNotPresent))
 		f.WaitPodReady(ctx, "reader")
 		Expect(f.MustExec(ctx, "reader", "main", "/tool", "cat", "/image/etc/passwd")).To(ContainSubstring("nonroot:x:65532:"))
-		Expect(f.MustExec(ctx, "reader", "main", "/tool", "ls", "/image")).To(ContainSubstring("tool\n"))
+		Expect(f.MustExec(ctx, "reader", "main", "/tool", "ls", "/image")).To(ContainSubstring("tool"))
 		refused := f.Exec(ctx, "reader", "main", "/tool", "write", "/image/etc/passwd", "mine")
 		Expect(refused.Code).NotTo(BeZero(), "the image was written to")
 		Expect(refused.Stderr).To(ContainSubstring("read-only file system"))
@@ -59,7 +59,7 @@ var _ = Describe("image volumes and limits", func() {
 		pod.Spec.Containers[0].VolumeMounts[0].SubPath = "etc"
 		f.Create(ctx, pod)
 		f.WaitPodReady(ctx, "reader")
-		Expect(f.MustExec(ctx, "reader", "main", "/tool", "ls", "/image")).To(Equal("group\npasswd\n"))
+		Expect(f.MustExec(ctx, "reader", "main", "/tool", "ls", "/image")).To(And(ContainSubstring("passwd"), Not(ContainSubstring("tool"))))
 	})
 
 	f.It("storage/image-volume-missing", func(ctx SpecContext) {
