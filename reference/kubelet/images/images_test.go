@@ -182,8 +182,10 @@ func TestTheRuntimesReasonsAreTold(t *testing.T) {
 
 func TestPullsAreLimited(t *testing.T) {
 	l := newLimits(Config{Parallel: 1, QPS: 0.001, Burst: 2})
-	if l.allowed() != nil || l.allowed() != nil || l.allowed() == nil {
-		t.Error("a burst of 2 is not two pulls")
+	for i, want := range []error{nil, nil, errTooMany} {
+		if err := l.allowed(); !errors.Is(err, want) {
+			t.Errorf("pull %d of a burst of 2: got %v, want %v", i+1, err, want)
+		}
 	}
 	leave, err := l.enter(t.Context())
 	if err != nil {
