@@ -140,9 +140,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	pinning, err := cpuManager(o.Kubelet, machine, o.RootDir)
+	if err != nil {
+		return err
+	}
 	manager := pods.New(ctx, pods.Config{
-		Allocations: allocations,
-		Client:      client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
+		Allocations: allocations, CPUs: pinning,
+		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,

@@ -27,5 +27,5 @@ func validateCgroups(c *kubeletv1beta1.KubeletConfiguration) []error {
 	default:
 		out = append(out, fmt.Errorf("memorySwap.swapBehavior: %q: must be %q or %q", b, NoSwap, LimitedSwap))
 	}
-	return out
+	return append(out, validateCPUs(c)...)
 }

@@ -18,6 +18,7 @@ import (
 // given the value that it has by default: a setting that would be ignored is refused instead.
 var supported = []string{
 	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
+	"cpuManagerPolicy", "cpuManagerPolicyOptions", "reservedSystemCPUs",
 	"clusterDNS", "clusterDomain", "maxPods",
 	"enableSystemLogHandler",
 	"containerLogMaxSize", "containerLogMaxFiles", "containerLogMaxWorkers", "containerLogMonitorInterval", "crashLoopBackOff",

@@ -20,17 +20,21 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"kind: KubeletConfiguration\n":             `apiVersion "", kind "KubeletConfiguration"`,
-		head + "maxpodz: 3\n":                      "maxpodz",
-		head + "maxPods: 3\nmaxPods: 4\n":          "maxPods",
-		head + "maxPods: -1\n":                     "maxPods: -1",
-		head + "clusterDNS: [dns]\n":               `clusterDNS: "dns" is not an IP address`,
-		head + "clusterDomain: a_b\n":              "clusterDomain",
-		head + "runOnce: true\n":                   "runOnce: this kubelet does not support it",
-		head + "cpuCFSQuotaPeriod: 2s\n":           "cpuCFSQuotaPeriod: 2s",
-		head + "podPidsLimit: -2\n":                "podPidsLimit: -2",
-		head + "memorySwap: {swapBehavior: All}\n": `memorySwap.swapBehavior: "All"`,
-		head + "cgroupDriver: systemd\nport: 17\n": "port: this kubelet does not support it",
+		"kind: KubeletConfiguration\n":       `apiVersion "", kind "KubeletConfiguration"`,
+		head + "maxpodz: 3\n":                "maxpodz",
+		head + "maxPods: 3\nmaxPods: 4\n":    "maxPods",
+		head + "maxPods: -1\n":               "maxPods: -1",
+		head + "clusterDNS: [dns]\n":         `clusterDNS: "dns" is not an IP address`,
+		head + "clusterDomain: a_b\n":        "clusterDomain",
+		head + "runOnce: true\n":             "runOnce: this kubelet does not support it",
+		head + "cpuCFSQuotaPeriod: 2s\n":     "cpuCFSQuotaPeriod: 2s",
+		head + "cpuManagerPolicy: dynamic\n": `cpuManagerPolicy: "dynamic"`,
+		head + "cpuManagerPolicy: static\ncpuManagerPolicyOptions: {align-by-socket: \"true\"}\n": "align-by-socket: this kubelet does not support it",
+		head + "cpuManagerPolicyOptions: {full-pcpus-only: \"true\"}\n":                           `the policy "none" has no options`,
+		head + "reservedSystemCPUs: all\n":                                                        `reservedSystemCPUs: "all" is no list of CPUs`,
+		head + "podPidsLimit: -2\n":                                                               "podPidsLimit: -2",
+		head + "memorySwap: {swapBehavior: All}\n":                                                `memorySwap.swapBehavior: "All"`,
+		head + "cgroupDriver: systemd\nport: 17\n":                                                "port: this kubelet does not support it",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -60,6 +60,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.EnableSystemLogHandler, true)
 	orNew(&c.CPUCFSQuota, true)
 	orNew(&c.PodPidsLimit, -1)
+	or(&c.CPUManagerPolicy, NoCPUManager)
 	orNew(&c.CPUCFSQuotaPeriod, metav1.Duration{Duration: 100 * time.Millisecond})
 }
 

@@ -9,6 +9,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+	"k8s.io/utils/cpuset"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
 )
@@ -30,6 +31,15 @@ func Reservations(capacity v1.ResourceList, c *kubeletv1beta1.KubeletConfigurati
 	}
 	if r.Kube, err = amounts("kubeReserved", c.KubeReserved); err != nil {
 		return r, err
+	}
+	if c.ReservedSystemCPUs != "" {
+		// These CPUs stand for what is reserved otherwise.
+		set, err := cpuset.Parse(c.ReservedSystemCPUs)
+		if err != nil {
+			return r, fmt.Errorf("reservedSystemCPUs: %w", err)
+		}
+		r.System[v1.ResourceCPU] = *resource.NewQuantity(int64(set.Size()), resource.DecimalSI)
+		delete(r.Kube, v1.ResourceCPU)
 	}
 	thresholds, err := eviction.Thresholds(c)
 	if err != nil {

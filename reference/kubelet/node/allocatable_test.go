@@ -40,6 +40,15 @@ func TestWhatIsLeftForPods(t *testing.T) {
 	}
 }
 
+func TestReservedCPUsStandForAmountsOfCPU(t *testing.T) {
+	capacity := list("4", "1Gi", "1Gi")
+	r, err := Reservations(capacity, &kubeletv1beta1.KubeletConfiguration{ReservedSystemCPUs: "0,3",
+		SystemReserved: map[string]string{"cpu": "250m"}, KubeReserved: map[string]string{"cpu": "500m", "memory": "1Mi"}})
+	if got := r.Allocatable(capacity); err != nil || got.Cpu().String() != "2" {
+		t.Errorf("allocatable CPU %s, %v", got.Cpu(), err)
+	}
+}
+
 func TestMoreCannotBeReservedThanThereIs(t *testing.T) {
 	_, err := Reservations(list("1", "1Gi", "1Gi"), &kubeletv1beta1.KubeletConfiguration{SystemReserved: map[string]string{"cpu": "2"}})
 	if err == nil || !strings.Contains(err.Error(), `resource "cpu" has a reservation of 2 but capacity of 1`) {

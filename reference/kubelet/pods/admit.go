@@ -133,6 +133,9 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 			return verdict
 		}
 	}
+	if verdict := m.pin(pod); verdict != nil && !always {
+		return verdict
+	}
 	m.taken[pod.UID] = pod
 	m.classes.update(m.holders())
 	return nil
@@ -150,6 +153,7 @@ func (m *Manager) leave(uid types.UID) {
 	if _, held := m.taken[uid]; held {
 		delete(m.taken, uid)
 		delete(m.wishes, uid)
+		m.unpin(uid)
 		m.classes.update(m.holders())
 		m.grant()
 	}

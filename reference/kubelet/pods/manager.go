@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/cpumanager"
 	"github.com/etalon-dev/etalon/reference/kubelet/images"
 	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
@@ -71,6 +72,8 @@ type Config struct {
 	Node func() *v1.Node
 	// FreshNode is Node after another look.
 	FreshNode func(context.Context) *v1.Node
+	// CPUs gives containers CPUs of their own; nil if none has.
+	CPUs *cpumanager.Manager
 	// Allocations remembers what was allocated to pods that were resized.
 	Allocations *resize.Checkpoint
 	// Volumes are the pods' volumes.
@@ -260,6 +263,7 @@ func (m *Manager) Run(ctx context.Context, complete <-chan struct{}) {
 	}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	m.retainCPUs()
 	for m.Sweep(ctx); ; {
 		select {
 		case <-ctx.Done():
@@ -298,6 +302,7 @@ func (m *Manager) forget(uid types.UID) {
 	delete(m.workers, uid)
 	delete(m.taken, uid)
 	delete(m.wishes, uid)
+	m.unpin(uid)
 	if err := m.Allocations.Delete(uid); err != nil {
 		klog.ErrorS(err, "Cannot forget an allocation", "uid", uid)
 	}

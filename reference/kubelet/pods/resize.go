@@ -151,7 +151,7 @@ func (w *worker) restarted() (kills []plan.Kill, state *runtime.Pod) {
 
 // updates are the running containers that do not have what is allocated to them.
 func (w *worker) updates() []resize.Update {
-	all := resize.Updates(w.pod, w.state, func(c *v1.Container) *criv1.LinuxContainerResources { return w.m.Spec.Limits(w.pod, c) })
+	all := resize.Updates(w.pod, w.state, func(c *v1.Container) *criv1.LinuxContainerResources { return w.m.limits(w.pod, c) })
 	return slices.DeleteFunc(all, func(u resize.Update) bool { return w.resizing.restart[u.Container.Name] == u.ID })
 }
 
@@ -163,7 +163,7 @@ func (w *worker) resize(now time.Time) func(context.Context, *tasks) {
 		return nil
 	}
 	updates := w.updates()
-	if len(updates) > 0 && r.generation == 0 {
+	if r.generation == 0 && slices.ContainsFunc(updates, func(u resize.Update) bool { return !u.Moves }) {
 		r.generation = w.asked.Generation
 	}
 	switch {
@@ -205,7 +205,7 @@ func (w *worker) progress() status.Resize {
 	}
 	if r.generation != 0 {
 		for _, u := range w.updates() {
-			out.Stale[u.Container.Name] = true
+			out.Stale[u.Container.Name] = !u.Moves
 		}
 	}
 	return out
@@ -222,7 +222,7 @@ func (t *tasks) resize(ctx context.Context, updates []resize.Update) {
 }
 
 func (t *tasks) writeGroups(ctx context.Context, updates []resize.Update) error {
-	group, want := cgroups.PodPath(t.qos(), t.pod.UID), t.m.Spec.Cgroups.Pod(t.pod)
+	group, want := cgroups.PodPath(t.qos(), t.pod.UID), t.m.group(t.pod)
 	has := t.m.Cgroups.Read(group)
 	if used, ok := t.m.Cgroups.MemoryUsage(group); ok && want.Memory > 0 && (has.Memory <= 0 || want.Memory < has.Memory) && used > want.Memory {
 		return fmt.Errorf("attempting to set pod memory limit (%d) below current usage (%d)", want.Memory, used)
@@ -319,6 +319,9 @@ func (m *Manager) grant() {
 			_, message := lacks(node, pod, others)
 			return message
 		})
+		if fixed := m.fixed(w.Wanted, w.Allocated); fixed != nil {
+			why = fixed
+		}
 		if why == nil {
 			if err := m.Allocations.Set(uid, resize.Of(w.Wanted)); err != nil {
 				klog.ErrorS(err, "Cannot remember an allocation", "pod", klog.KObj(w.Wanted))

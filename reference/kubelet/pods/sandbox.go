@@ -34,7 +34,7 @@ func (t *tasks) sandbox(ctx context.Context, p plan.Plan) {
 	if ctx.Err() != nil || !t.mount(ctx) {
 		return
 	}
-	if err := t.m.Cgroups.Ensure(cgroups.PodPath(t.qos(), t.pod.UID), t.m.Spec.Cgroups.Pod(t.pod)); err != nil {
+	if err := t.m.Cgroups.Ensure(cgroups.PodPath(t.qos(), t.pod.UID), t.m.group(t.pod)); err != nil {
 		t.holdPod("FailedCreatePodContainer", "unable to ensure pod container exists: "+err.Error())
 		return
 	}

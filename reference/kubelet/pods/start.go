@@ -133,6 +133,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		Pod: t.pod, Container: c, QOS: t.qos(), Attempt: s.Attempt, Image: image.GetId(),
 		Env: vars, Mounts: mounts, Devices: devices, Target: target, Unified: t.m.Cgroups.Unified(), Swaps: t.m.Cgroups.Swaps(),
 	})
+	t.m.pinned(t.pod, c, config.Linux.Resources)
 	if err := os.MkdirAll(filepath.Dir(filepath.Join(sandboxConfig.LogDirectory, config.LogPath)), 0o755); err != nil {
 		return failed("CreateContainerError", err)
 	}

@@ -154,6 +154,7 @@ func TestUpdates(t *testing.T) {
 		{"stays", linux(512, 50000, 64), linux(512, 50000, 64)},
 		{"keeps its limit", linux(512, 50000, 64), linux(512, 0, 64)},
 		{"is not told of", nil, linux(512, 0, 64)},
+		{"moves", linux(512, 50000, 64), &criv1.LinuxContainerResources{CpuShares: 512, CpusetCpus: "1"}},
 	} {
 		pod.Spec.Containers = append(pod.Spec.Containers, v1.Container{Name: c.name})
 		state.Containers = append(state.Containers, running(c.name, c.has))
@@ -164,11 +165,11 @@ func TestUpdates(t *testing.T) {
 	var got []string
 	for _, u := range Updates(pod, state, func(c *v1.Container) *criv1.LinuxContainerResources { return wanted[c.Name] }) {
 		got = append(got, u.ID)
-		if u.Memory != (u.ID == "gets a limit") {
-			t.Errorf("%s: memory limit goes down: %t", u.ID, u.Memory)
+		if u.Memory != (u.ID == "gets a limit") || u.Moves != (u.ID == "moves") {
+			t.Errorf("%s: memory limit goes down: %t, moves: %t", u.ID, u.Memory, u.Moves)
 		}
 	}
-	if diff := cmp.Diff([]string{"shrinks", "gets a limit", "grows"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"shrinks", "gets a limit", "grows", "moves"}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -13,8 +13,8 @@ type Update struct {
 	Container *v1.Container
 	ID        string
 	Limits    *criv1.LinuxContainerResources
-	// Memory tells that the memory limit goes down.
-	Memory bool
+	// Memory tells that the memory limit goes down, Moves that only the CPUs are others: nobody asked for that.
+	Memory, Moves bool
 }
 
 // Updates returns the running containers of the pod that do not have what wanted says, in the order in which
@@ -29,10 +29,11 @@ func Updates(pod *v1.Pod, state *runtime.Pod, wanted func(*v1.Container) *criv1.
 				continue
 			}
 			want, has := wanted(&list[i]), latest.Resources
-			if want.CpuShares == has.CpuShares && same(want.CpuQuota, has.CpuQuota) && same(want.MemoryLimitInBytes, has.MemoryLimitInBytes) {
+			same := want.CpuShares == has.CpuShares && same(want.CpuQuota, has.CpuQuota) && same(want.MemoryLimitInBytes, has.MemoryLimitInBytes)
+			if same && (want.CpusetCpus == "" || want.CpusetCpus == has.CpusetCpus) {
 				continue
 			}
-			u := Update{Container: &list[i], ID: latest.ID, Limits: want, Memory: lower(want.MemoryLimitInBytes, has.MemoryLimitInBytes)}
+			u := Update{Container: &list[i], ID: latest.ID, Limits: want, Moves: same, Memory: lower(want.MemoryLimitInBytes, has.MemoryLimitInBytes)}
 			if u.Memory || lower(want.CpuQuota, has.CpuQuota) {
 				down = append(down, u)
 			} else {
