@@ -12,9 +12,9 @@ import (
 type feature func(s *corev1.PodSpec, drop bool) (used bool)
 
 // podFeatures are the gates of fields of pods that are off: GenericWorkload, EvictionRequestAPI,
-// EmptyDirVolumeMode, AtomicWriteVolumeUserFields, VolumeBindMountOptions, H2CContainerProbe and
-// GRPCContainerProbeTLS.
-var podFeatures = []feature{schedulingGroup, evictionResponders, emptyDirMode, fileOwners, bindMountOptions, probeProtocols, probeModes}
+// EmptyDirVolumeMode, AtomicWriteVolumeUserFields, VolumeBindMountOptions, H2CContainerProbe,
+// GRPCContainerProbeTLS and ContainerStopSignals.
+var podFeatures = []feature{schedulingGroup, evictionResponders, emptyDirMode, fileOwners, bindMountOptions, probeProtocols, probeModes, stopSignals}
 
 // PodSpec drops from s what is off and not in use in old, which is nil for a new object.
 func PodSpec(s, old *corev1.PodSpec) {
@@ -189,6 +189,15 @@ func probeProtocols(s *corev1.PodSpec, drop bool) (used bool) {
 			if h != nil {
 				get(h.HTTPGet)
 			}
+		}
+	})
+	return used
+}
+
+func stopSignals(s *corev1.PodSpec, drop bool) (used bool) {
+	eachContainer(s, func(c *corev1.Container) {
+		if c.Lifecycle != nil {
+			used = take(drop, &c.Lifecycle.StopSignal) || used
 		}
 	})
 	return used

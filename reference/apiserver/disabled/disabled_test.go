@@ -32,6 +32,7 @@ var features = map[string]string{
 	`{containers: [{name: c, volumeMounts: [{name: v, mountPath: /v, bindMountOptions: [noexec]}]}]}`: `{containers: [{name: c, volumeMounts: [{name: v, mountPath: /v}]}]}`,
 	`{containers: [{name: c, livenessProbe: {httpGet: {port: 80, protocol: H2C}}}]}`:                  `{containers: [{name: c, livenessProbe: {httpGet: {port: 80}}}]}`,
 	`{initContainers: [{name: c, lifecycle: {preStop: {httpGet: {port: 80, protocol: H2C}}}}]}`:       `{initContainers: [{name: c, lifecycle: {preStop: {httpGet: {port: 80}}}}]}`,
+	`{os: {name: linux}, containers: [{name: c, lifecycle: {stopSignal: SIGUSR1}}]}`:                  `{os: {name: linux}, containers: [{name: c, lifecycle: {}}]}`,
 	`{containers: [{name: c, startupProbe: {grpc: {port: 80, mode: TLS}}}]}`:                          `{containers: [{name: c, startupProbe: {grpc: {port: 80}}}]}`,
 }
 

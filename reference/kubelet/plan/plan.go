@@ -46,6 +46,8 @@ type Plan struct {
 	// SandboxAttempt numbers the sandbox to create.
 	SandboxAttempt uint32
 	Start          []Start
+	// Restarted is the container whose end has all others restarted, when that was carried out.
+	Restarted *Start
 	// Waiting names the containers that a back-off holds back.
 	Waiting map[string]v1.ContainerStateWaiting
 	// Next is when to ask again although nothing changed; zero if never.
@@ -60,6 +62,8 @@ type Kill struct {
 	// Probe is the kind of probe that failed, empty if that is not the reason. Its own grace
 	// period may override the pod's.
 	Probe string
+	// AtOnce: no hook is run, and nothing is waited for.
+	AtOnce bool
 }
 
 // Start is one container to start.
@@ -76,7 +80,8 @@ type Start struct {
 // Decide returns the next steps for the pod.
 func Decide(in Input) Plan {
 	var p Plan
-	if Finished(in.Pod, in.State) {
+	all := RestartingAll(in.Pod, in.State)
+	if !all && Finished(in.Pod, in.State) {
 		p.Finished = true
 		return p
 	}
@@ -88,6 +93,9 @@ func Decide(in Input) Plan {
 		return p
 	}
 	d := decision{Input: in, plan: &p, sandbox: in.State.Sandbox().ID}
+	if all && d.restartAll() {
+		return p
+	}
 	d.ephemeralContainers()
 	if d.initContainers() {
 		for i := range in.Pod.Spec.Containers {
@@ -138,15 +146,20 @@ func (d *decision) keep(c *v1.Container, init bool, latest *runtime.Container) {
 // restart starts the container again, unless it has to wait first.
 func (d *decision) restart(c *v1.Container, init bool, ended *runtime.Container) {
 	if until, delay := d.BackOff[c.Name].heldUntil(ended); d.Now.Before(until) {
-		if d.plan.Waiting == nil {
-			d.plan.Waiting = map[string]v1.ContainerStateWaiting{}
-		}
-		d.plan.Waiting[c.Name] = v1.ContainerStateWaiting{Reason: "CrashLoopBackOff",
-			Message: fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", delay, c.Name, PodName(d.Pod))}
-		d.askAgain(until)
+		d.hold(c.Name, until, delay)
 		return
 	}
 	d.plan.Start = append(d.plan.Start, Start{Container: c, Init: init, Attempt: ended.Attempt + 1, After: ended.FinishedAt})
+}
+
+// hold has the container wait until its back-off has passed.
+func (d *decision) hold(name string, until time.Time, delay time.Duration) {
+	if d.plan.Waiting == nil {
+		d.plan.Waiting = map[string]v1.ContainerStateWaiting{}
+	}
+	d.plan.Waiting[name] = v1.ContainerStateWaiting{Reason: "CrashLoopBackOff",
+		Message: fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", delay, name, PodName(d.Pod))}
+	d.askAgain(until)
 }
 
 // check kills a running container that is ill or was changed.

@@ -12,10 +12,8 @@ import (
 // by its own rules, else its own policy, else the pod's. Init containers of a pod that always
 // restarts are retried only on failure, since their end is what the pod waits for.
 func Restarts(pod *v1.Pod, c *v1.Container, exitCode int32) bool {
-	for _, rule := range c.RestartPolicyRules {
-		if rule.Action == v1.ContainerRestartRuleActionRestart && matches(rule.ExitCodes, exitCode) {
-			return true
-		}
+	if ruled(c, exitCode) != "" {
+		return true
 	}
 	policy := pod.Spec.RestartPolicy
 	if c.RestartPolicy != nil {

@@ -105,6 +105,9 @@ func (w *worker) steps(p plan.Plan) func(context.Context, *tasks) {
 		}
 		t.killAll(ctx, p.Kill)
 		t.discard(ctx, p)
+		if r := p.Restarted; r != nil && ctx.Err() == nil {
+			t.earn(r)
+		}
 		if len(p.Start) > 0 {
 			t.startAll(ctx, p.Start)
 		}

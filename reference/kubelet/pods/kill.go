@@ -75,14 +75,18 @@ func (t *tasks) kill(ctx context.Context, k plan.Kill, grace int64, turns *turns
 	began := time.Now()
 	t.m.Recorder.Event(events.Container(t.pod, k.Name), v1.EventTypeNormal, "Killing", k.Message)
 	left := func() int64 { return grace - int64(time.Since(began).Seconds()) }
-	if c := t.spec(k.Name); c != nil && c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
+	if c := t.spec(k.Name); c != nil && !k.AtOnce && c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
 		t.preStop(ctx, c, k.ID, time.Duration(grace)*time.Second)
 	}
 	turns.wait(ctx, k.ID, time.Duration(left())*time.Second)
 	if ctx.Err() != nil {
 		return
 	}
-	err := t.m.Runtime.StopContainer(ctx, k.ID, max(left(), smallGrace))
+	seconds := max(left(), smallGrace)
+	if k.AtOnce {
+		seconds = 0
+	}
+	err := t.m.Runtime.StopContainer(ctx, k.ID, seconds)
 	if err != nil && !runtime.IsNotFound(err) && ctx.Err() == nil {
 		klog.FromContext(ctx).Error(err, "Cannot stop the container", "container", k.Name)
 		t.hold("", hold{until: time.Now().Add(retryPod)})

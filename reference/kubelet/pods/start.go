@@ -147,7 +147,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	}
 	t.m.Recorder.Eventf(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Created", "Created container: %v", c.Name)
 	if !s.After.IsZero() {
-		t.outcome.backoff[c.Name] = t.backoff[c.Name].Restarted(s.After, time.Now(), runtime.Hash(c), t.m.maxDelay())
+		t.earn(&s)
 	}
 	hook := c.Lifecycle != nil && c.Lifecycle.PostStart != nil
 	if hook {
@@ -162,6 +162,12 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		return t.postStart(ctx, c, id)
 	}
 	return nil
+}
+
+// earn notes the delay that the container has earned by being restarted.
+func (t *tasks) earn(s *plan.Start) {
+	name := s.Container.Name
+	t.outcome.backoff[name] = t.backoff[name].Restarted(s.After, time.Now(), runtime.Hash(s.Container), t.m.maxDelay())
 }
 
 // target is the id of the container whose processes an ephemeral container is to see, empty if none.

@@ -439,3 +439,50 @@ func TestAStartIsCountedOnceAllContainersRun(t *testing.T) {
 		}
 	}
 }
+
+func TestAllContainersAreRestartedInTheirSandbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := simple(v1.RestartPolicyNever)
+		p.Spec.InitContainers = []v1.Container{{Name: "i", Image: "example.org/x:1", ImagePullPolicy: v1.PullIfNotPresent}}
+		p.Spec.Containers = append(p.Spec.Containers, v1.Container{Name: "d", Image: "example.org/x:1", ImagePullPolicy: v1.PullIfNotPresent})
+		p.Spec.Containers[0].RestartPolicy = ptr.To(v1.ContainerRestartPolicyNever)
+		p.Spec.Containers[0].RestartPolicyRules = []v1.ContainerRestartRule{{Action: v1.ContainerRestartRuleActionRestartAllContainers,
+			ExitCodes: &v1.ContainerRestartRuleOnExitCodes{Operator: v1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{42}}}}
+		r := newRig(t, p)
+		defer r.stop()
+		r.settle()
+		r.cri.exit("i", 0)
+		r.settle()
+		want := []string{"run sandbox of p", "create i 0", "start i", "create c 0", "start c", "create d 0", "start d"}
+		r.want(want...)
+		r.cri.exit("c", 42)
+		r.settle()
+		want = append(want, "stop d within 0", "create i 1", "start i")
+		r.want(want...)
+		restarting := func() v1.ConditionStatus {
+			for _, c := range r.get("p").Status.Conditions {
+				if c.Type == v1.AllContainersRestarting {
+					return c.Status
+				}
+			}
+			return "unknown"
+		}
+		if s := r.get("p").Status; restarting() != v1.ConditionFalse || s.Phase != v1.PodPending || s.ContainerStatuses[1].LastTerminationState.Terminated == nil {
+			t.Errorf("the init container runs again: %s, %+v", restarting(), s)
+		}
+		r.cri.exit("i", 0)
+		r.settle()
+		want = append(want, "create c 1", "start c", "create d 1", "start d")
+		r.want(want...)
+		s := r.get("p").Status
+		if s.Phase != v1.PodRunning || s.ContainerStatuses[0].RestartCount != 1 || s.ContainerStatuses[1].RestartCount != 1 || s.InitContainerStatuses[0].RestartCount != 1 {
+			t.Errorf("all run again: %+v", s)
+		}
+		r.cri.exit("c", 0)
+		r.cri.exit("d", 0)
+		r.settle()
+		if s := r.get("p").Status; s.Phase != v1.PodSucceeded {
+			t.Errorf("all ended well: %s", s.Phase)
+		}
+	})
+}

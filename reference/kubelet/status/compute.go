@@ -61,7 +61,7 @@ func Compute(in Input) v1.PodStatus {
 	}
 	if in.Verdict != nil && in.Verdict.Rejected {
 		s.Phase, s.Reason, s.Message = v1.PodFailed, in.Verdict.Reason, in.Verdict.Message
-		s.Conditions = withForeign(nil, in.Pod.Status.Conditions)
+		s.Conditions = rejectedConditions(in)
 		return s
 	}
 	s.InitContainerStatuses = containers(in, in.Pod.Spec.InitContainers, true)

@@ -193,7 +193,7 @@ func TestQOS(t *testing.T) {
 
 func TestAPatchLeavesOthersConditions(t *testing.T) {
 	p := pod(v1.RestartPolicyAlways, "a")
-	p.Status.Conditions = []v1.PodCondition{{Type: v1.PodScheduled, Status: v1.ConditionTrue}, {Type: "theirs", Status: v1.ConditionFalse}}
+	p.Status.Conditions = []v1.PodCondition{{Type: v1.DisruptionTarget, Status: v1.ConditionTrue}, {Type: "theirs", Status: v1.ConditionFalse}}
 	wanted := v1.PodStatus{Phase: v1.PodRunning, Conditions: []v1.PodCondition{{Type: v1.PodReady, Status: v1.ConditionTrue}},
 		PodIPs: []v1.PodIP{{IP: "10.0.0.1"}}}
 	patch, err := Patch(p, wanted)

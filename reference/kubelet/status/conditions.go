@@ -14,19 +14,37 @@ import (
 var owned = map[v1.PodConditionType]bool{
 	v1.PodReadyToStartContainers: true, v1.PodInitialized: true, v1.PodReady: true, v1.ContainersReady: true,
 	v1.PodResizePending: true, v1.PodResizeInProgress: true,
+	v1.PodScheduled: true, v1.AllContainersRestarting: true,
 }
 
 // conditions returns the pod's conditions: the agent's own, then those of others. The time of
 // a transition changes with the status only.
 func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
+	return merge(in, conditionsOf(in, s), disruption(in, s))
+}
+
+// rejectedConditions are those of a pod that the node never took on: that it was scheduled, and what others say.
+func rejectedConditions(in Input) []v1.PodCondition {
+	return merge(in, []v1.PodCondition{{Type: v1.PodScheduled, Status: v1.ConditionTrue}}, nil)
+}
+
+func conditionsOf(in Input, s v1.PodStatus) []v1.PodCondition {
 	containersReady := ready(in, s)
 	mine := []v1.PodCondition{
 		readyToStart(in),
 		initializedCondition(in, s),
 		gated(in, containersReady),
 		containersReady,
+		{Type: v1.PodScheduled, Status: v1.ConditionTrue},
 	}
 	mine = append(mine, in.Resize.conditions(in.Pod.Generation)...)
+	if c := restartingAll(in); c != nil {
+		mine = append(mine, *c)
+	}
+	return mine
+}
+
+func merge(in Input, mine []v1.PodCondition, disrupted *v1.PodCondition) []v1.PodCondition {
 	out := make([]v1.PodCondition, 0, len(mine)+1)
 	for _, c := range mine {
 		if c.ObservedGeneration == 0 {
@@ -38,7 +56,6 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 		}
 		out = append(out, c)
 	}
-	disrupted := disruption(in, s)
 	if disrupted != nil {
 		out = append(out, *disrupted)
 	}
@@ -47,11 +64,24 @@ func conditions(in Input, s v1.PodStatus) []v1.PodCondition {
 			out = append(out, c)
 		}
 	}
-	if condition(in.Pod, v1.PodScheduled) == nil {
-		out = append(out, v1.PodCondition{Type: v1.PodScheduled, Status: v1.ConditionTrue,
-			ObservedGeneration: in.Pod.Generation, LastTransitionTime: metav1.NewTime(in.Now)})
-	}
 	return out
+}
+
+// restartingAll tells that all containers are being restarted because one ended as its rules want for that (KEP-5532),
+// or that they were; nil in the life of most pods.
+func restartingAll(in Input) *v1.PodCondition {
+	old := condition(in.Pod, v1.AllContainersRestarting)
+	name, code := plan.Trigger(in.Pod, in.State)
+	switch {
+	case name != "":
+		return &v1.PodCondition{Type: v1.AllContainersRestarting, Status: v1.ConditionTrue, Reason: "ContainerExited",
+			Message: fmt.Sprintf("Container %s exited with code %d, triggering pod restart", name, code)}
+	case old == nil:
+		return nil
+	case old.Status == v1.ConditionTrue && plan.RoundLeft(in.Pod, in.State):
+		return &v1.PodCondition{Type: old.Type, Status: old.Status, Reason: old.Reason, Message: old.Message}
+	}
+	return &v1.PodCondition{Type: v1.AllContainersRestarting, Status: v1.ConditionFalse}
 }
 
 // disruption is the condition of a pod that the agent ends for no fault of the pod's; nil if it does not
@@ -103,6 +133,10 @@ func initializedCondition(in Input, s v1.PodStatus) v1.PodCondition {
 		return c
 	}
 	if plan.Initialized(in.Pod, in.State) {
+		return c
+	}
+	if old := condition(in.Pod, v1.PodInitialized); old != nil && old.Status == v1.ConditionTrue && restartingAll(in) != nil {
+		// The containers are started again, the pod is not a new one.
 		return c
 	}
 	var open []string

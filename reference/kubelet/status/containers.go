@@ -101,6 +101,11 @@ func absent(in Input, spec *v1.Container, old *v1.ContainerStatus, s *v1.Contain
 	}
 	if plan.Lost(in.Pod, in.State, spec.Name) {
 		gone := lost(old)
+		if !in.Ended && plan.RestartingAll(in.Pod, in.State) {
+			s.LastTerminationState.Terminated = gone
+			s.State.Waiting = waiting(in, spec.Name)
+			return
+		}
 		if in.Ended || !plan.Restarts(in.Pod, spec, gone.ExitCode) {
 			s.State.Terminated = gone
 			return

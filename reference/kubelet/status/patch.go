@@ -49,11 +49,6 @@ func withForeign(mine, server []v1.PodCondition) []v1.PodCondition {
 			there[c.Type] = true
 		}
 	}
-	for _, c := range mine {
-		if !owned[c.Type] && !there[c.Type] && c.Type == v1.PodScheduled {
-			out = append(out, c)
-		}
-	}
 	return out
 }
 
