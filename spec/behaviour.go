@@ -74,16 +74,19 @@ const StandInNodes = "stand-in-nodes"
 // PodMetrics is the need that somebody answers for the API of resource metrics.
 const PodMetrics = "pod-metrics"
 
+// StaticPods is the need that kubelets take static pods from a directory, which a pod can write to.
+const StaticPods = "static-pods"
+
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
-// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, or
+// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods, or
 // FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
-	if need == StandInNodes || need == PodMetrics {
+	if need == StandInNodes || need == PodMetrics || need == StaticPods {
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

@@ -23,6 +23,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.PodMetrics {
 			f.skipWithoutPodMetrics(ctx)
 		}
+		if need == spec.StaticPods {
+			f.skipWithoutStaticPods(ctx)
+		}
 		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
 			f.skipUnlessFree(ctx, group)
 		}
