@@ -205,6 +205,12 @@ status:
 			`status.podIPs: Invalid value: ["1.1.1.1","1.1.1.2"]: may specify no more than one IP for each IP family`},
 		{"qos", func(p *corev1.Pod) { p.Status.QOSClass = "Guaranteed" }, `status.qosClass: Invalid value: "Guaranteed": field is immutable`},
 	})
+	updates(t, `{metadata: {name: p, namespace: ns}, spec: {restartPolicy: Never, containers: [{name: web, restartPolicyRules: [{action: RestartAllContainers}]}, {name: beside}]},
+status: {containerStatuses: [{name: beside, state: {terminated: {exitCode: 0}}}]}}`, validation.PodStatusUpdate, []row[corev1.Pod]{
+		{"restarted with all", func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}
+		}, ``},
+	})
 }
 
 func TestPodSubresources(t *testing.T) {

@@ -68,9 +68,9 @@ func podConditions(p *field.Path, list []corev1.PodCondition) (errs field.ErrorL
 	return errs
 }
 
-// staysTerminated: a container that is not to be restarted cannot come back to life.
+// staysTerminated: a container that is not to be restarted cannot come back to life, unless another may have all restarted.
 func staysTerminated(p *field.Path, list, old []corev1.ContainerStatus, spec *corev1.PodSpec) (errs field.ErrorList) {
-	if spec.RestartPolicy == corev1.RestartPolicyAlways {
+	if spec.RestartPolicy == corev1.RestartPolicyAlways || restartsAll(spec) {
 		return nil
 	}
 	for i, s := range list {
@@ -85,6 +85,20 @@ func staysTerminated(p *field.Path, list, old []corev1.ContainerStatus, spec *co
 		}
 	}
 	return errs
+}
+
+// restartsAll says whether a container has a rule that restarts all containers of the pod.
+func restartsAll(spec *corev1.PodSpec) bool {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			for _, r := range list[i].RestartPolicyRules {
+				if r.Action == corev1.ContainerRestartRuleActionRestartAllContainers {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // restartsItself says whether a container has a restart policy that overrides the pod's.
