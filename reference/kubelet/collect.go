@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	v1 "k8s.io/api/core/v1"
@@ -16,10 +17,17 @@ import (
 )
 
 // pulling says how images are pulled.
-func pulling(o Options) images.Config {
+func pulling(o Options) (images.Config, error) {
 	c := images.Config{
 		QPS: float32(*o.Kubelet.RegistryPullQPS), Burst: int(o.Kubelet.RegistryBurst),
 		Node: images.Files(filepath.Join(o.RootDir, "config.json"), "/root/.docker/config.json", "/root/.dockercfg"),
+	}
+	if o.CredentialProviderConfig != "" {
+		providers, err := images.LoadProviders(o.CredentialProviderConfig, o.CredentialProviderDir)
+		if err != nil {
+			return c, fmt.Errorf("--image-credential-provider-config: %w", err)
+		}
+		c.Node = images.Both(c.Node, providers)
 	}
 	switch {
 	case *o.Kubelet.SerializeImagePulls:
@@ -27,7 +35,7 @@ func pulling(o Options) images.Config {
 	case o.Kubelet.MaxParallelImagePulls != nil:
 		c.Parallel = int(*o.Kubelet.MaxParallelImagePulls)
 	}
-	return c
+	return c, nil
 }
 
 // collector removes images that no container of the runtime has and no pod of the node wants.

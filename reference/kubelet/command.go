@@ -65,6 +65,8 @@ func Command() *cobra.Command {
 	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
 	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key of that certificate (required)")
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "CA of the clients of the agent's server (required)")
+	f.StringVar(&o.CredentialProviderConfig, "image-credential-provider-config", "", "a CredentialProviderConfig (kubelet.config.k8s.io/v1)")
+	f.StringVar(&o.CredentialProviderDir, "image-credential-provider-bin-dir", "", "directory of the programs that it names")
 	f.IntVar(&o.Port, "port", 10250, "port of the agent's server")
 	f.IntVarP(&verbosity, "v", "v", 0, "how much to log")
 	return c

@@ -62,6 +62,8 @@ type Options struct {
 	// certificate of ClientCAFile.
 	TLSCertFile, TLSPrivateKeyFile, ClientCAFile string
 	Port                                         int
+	// CredentialProviderConfig is a file that names programs with credentials for registries, in CredentialProviderDir. Optional.
+	CredentialProviderConfig, CredentialProviderDir string
 	// Version is what the node reports as the agent's version.
 	Version string
 }
@@ -118,6 +120,10 @@ func Run(ctx context.Context, o Options) error {
 		found.VolumesInUse = mounts.InUse()
 		return found
 	}
+	pulls, err := pulling(o)
+	if err != nil {
+		return err
+	}
 	evicting, err := evictions(o, machine, rt)
 	if err != nil {
 		return err
@@ -155,7 +161,7 @@ func Run(ctx context.Context, o Options) error {
 		},
 		MaxDelay: maxDelay(o.Kubelet),
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
-		Pressure: pressed.Conditions, Images: pulling(o),
+		Pressure: pressed.Conditions, Images: pulls,
 	})
 	pressed.Pods, pressed.Recorder, pressed.Node = manager, recorder, nodeReference(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: o.NodeName, UID: types.UID(o.NodeName)}})
 	collector := collector(o, rt, manager, recorder, pressed.Node)

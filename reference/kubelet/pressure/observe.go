@@ -58,7 +58,8 @@ func disk(path string, out map[eviction.Signal]eviction.Observation, space, file
 
 // memory is the capacity without the working set (docs: node-pressure-eviction#eviction-signals): what is used but
 // for pages of files that were not used of late. A node may be a part of a machine, in a control group of its own, with
-// others beside it: it has what neither its group's nor the machine's working set takes.
+// others beside it: then it has what its group's working set leaves, but no more than the kernel says can be had, which counts
+// what other parts read from disks as free.
 func (p Places) memory() (eviction.Observation, bool) {
 	text, err := os.ReadFile(filepath.Join(p.Proc, "meminfo"))
 	if err != nil {
@@ -68,7 +69,10 @@ func (p Places) memory() (eviction.Observation, bool) {
 	total := m["MemTotal:"] << 10
 	used := total - (m["MemFree:"]+m["Inactive(file):"])<<10
 	if own, ok := workingSet(p.Cgroup, "/"); ok {
-		used = max(used, own)
+		used = own
+		if free, ok := m["MemAvailable:"]; ok {
+			used = max(used, total-free<<10)
+		}
 	}
 	return eviction.Observation{Available: max(total-max(used, 0), 0), Capacity: total}, total > 0
 }

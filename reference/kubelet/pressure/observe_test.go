@@ -28,6 +28,11 @@ func TestTheWorkingSetIsWhatCannotBeHadBack(t *testing.T) {
 		if got[eviction.MemoryAvailable].Available != 300<<10 || got[eviction.AllocatableMemoryAvailable] != (eviction.Observation{Available: 100 << 10, Capacity: 800 << 10}) {
 			t.Errorf("%s: of the node's group and the pods': got %+v", version, got)
 		}
+		s.write("meminfo", "MemTotal: 1000 kB\nMemFree: 300 kB\nMemAvailable: 250 kB\nInactive(file): 200 kB\n")
+		if got := p.Observe()[eviction.MemoryAvailable].Available; got != 250<<10 {
+			t.Errorf("%s: the machine has less than the node's group leaves: got %d", version, got)
+		}
+		s.write("meminfo", "MemTotal: 1000 kB\nMemFree: 300 kB\nInactive(file): 200 kB\n")
 		if err := os.RemoveAll(filepath.Join(s.root, "cgroup")); err != nil {
 			t.Fatal(err)
 		}
