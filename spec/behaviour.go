@@ -77,16 +77,19 @@ const PodMetrics = "pod-metrics"
 // StaticPods is the need that kubelets take static pods from a directory, which a pod can write to.
 const StaticPods = "static-pods"
 
+// DefaultStorageClass is the need of a default StorageClass whose provisioner makes volumes on demand.
+const DefaultStorageClass = "default-storage-class"
+
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
-// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods, or
-// FreeGroup and a group.
+// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods,
+// DefaultStorageClass, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
-	if need == StandInNodes || need == PodMetrics || need == StaticPods {
+	if need == StandInNodes || need == PodMetrics || need == StaticPods || need == DefaultStorageClass {
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

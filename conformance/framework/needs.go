@@ -26,6 +26,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.StaticPods {
 			f.skipWithoutStaticPods(ctx)
 		}
+		if need == spec.DefaultStorageClass {
+			f.skipWithoutDefaultClass(ctx)
+		}
 		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
 			f.skipUnlessFree(ctx, group)
 		}
@@ -80,4 +83,17 @@ func (f *Framework) skipWithoutStandIns(ctx context.Context) {
 			Skip(fmt.Sprintf("needs %s: the nodes are of the cloud %q, which removes those without a machine", spec.StandInNodes, cloud))
 		}
 	}
+}
+
+// skipWithoutDefaultClass skips the spec where no StorageClass is the default, or where its volumes are made by hand.
+func (f *Framework) skipWithoutDefaultClass(ctx context.Context) {
+	GinkgoHelper()
+	list, err := f.API.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
+	f.must(err, "list the StorageClasses")
+	for _, class := range list.Items {
+		if class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" && class.Provisioner != "kubernetes.io/no-provisioner" {
+			return
+		}
+	}
+	Skip(fmt.Sprintf("needs %s: none of the cluster's %d StorageClasses is the default and makes volumes", spec.DefaultStorageClass, len(list.Items)))
 }

@@ -1,4 +1,4 @@
-// Package storage judges the area "storage": claims, volumes, and how they come together. Nothing is mounted here.
+// Package storage judges the area "storage": claims, volumes, how they come together, and what pods find in them.
 package storage
 
 import (

@@ -222,3 +222,17 @@ func TestAVolumeIsInUseFromBeforeItIsMountedUntilTheLastPodIsGone(t *testing.T) 
 		t.Errorf("told %d, set up %d, taken down %d, of these the last %d; in use %v", told, a.up, a.down, a.last, m.InUse())
 	}
 }
+
+func TestABrokenRecordDoesNotKeepThePodOnTheNode(t *testing.T) {
+	m := New(t.TempDir(), nil)
+	m.Claims = bound(hostSource(t.TempDir()))
+	must(t, m.Mount(t.Context(), env.Source{Pod: using("a", "data")}))
+	must(t, os.WriteFile(m.recordFile("a", "v"), []byte("{"), 0o600))
+	must(t, m.Mount(t.Context(), env.Source{Pod: using("b", "data")}))
+	for _, uid := range []types.UID{"a", "b"} {
+		must(t, m.Remove(t.Context(), uid))
+		if _, err := os.Stat(m.PodDir(uid)); !os.IsNotExist(err) {
+			t.Errorf("pod %s is still there: %v", uid, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 )
 
 // Where the records of a pod are, below its directory.
@@ -39,7 +40,8 @@ func readRecord(file string) (*Record, error) {
 	return r, nil
 }
 
-// records returns those of a pod, or of all pods if the pattern is "*".
+// records returns those of a pod, or of all pods if the pattern is "*". One that cannot be read does not keep the node
+// from working: what it stood for is unmounted with all else of its pod.
 func (m *Manager) records(pod string) ([]*Record, error) {
 	files, err := filepath.Glob(filepath.Join(m.root, "pods", pod, recordDir, "*.json"))
 	if err != nil {
@@ -49,9 +51,9 @@ func (m *Manager) records(pod string) ([]*Record, error) {
 	for _, file := range files {
 		r, err := readRecord(file)
 		if err != nil {
-			return nil, err
+			klog.Background().Error(err, "Cannot read the record of a volume")
 		}
-		if r != nil {
+		if r != nil && err == nil {
 			out = append(out, r)
 		}
 	}
