@@ -16,7 +16,7 @@ import (
 
 // Commands are what a user types to have a cluster.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{upCommand(), statusCommand(), kubeconfigCommand(), logsCommand(), imageCommand(), nodeCommand(), downCommand()}
+	return []*cobra.Command{upCommand(), statusCommand(), kubeconfigCommand(), logsCommand(), imageCommand(), nodeCommand(), tokenCommand(), downCommand()}
 }
 
 // PartCommands are the parts of a cluster that are neither Kubernetes' nor the suite's.

@@ -18,7 +18,7 @@ func nodeCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{Use: "node", Short: "List, add, remove, stop, start, disconnect, connect and join nodes"}
 	cmd.PersistentFlags().StringVar(&name, "name", DefaultName, "name of the cluster")
-	cmd.AddCommand(nodeList(&name), nodeAdd(&name), nodeRemove(&name), nodeStop(&name), nodeStart(&name),
+	cmd.AddCommand(nodeList(&name), nodeAdd(&name), nodeRemove(&name), nodeStop(&name), nodeStart(&name), nodeJoin(),
 		onNodes(&name, "disconnect", "Cut nodes' network from the cluster's, while their containers run on", func(_ context.Context, _ io.Writer, node string) (string, error) {
 			return "disconnected", DisconnectNode(name, node)
 		}),

@@ -3,6 +3,7 @@ package controllers
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/etalon-dev/etalon/reference/controllers/bootstrap"
 	"github.com/etalon-dev/etalon/reference/controllers/certificates"
 	"github.com/etalon-dev/etalon/reference/controllers/clusterroleaggregation"
 	"github.com/etalon-dev/etalon/reference/controllers/clustertrustbundlepublisher"
@@ -40,6 +41,8 @@ var security = []registration{
 		}
 		return publisher
 	}},
+	{bootstrap.SignerName, 1, func(e *env) runner { return bootstrap.NewSigner(e.client, e.shared) }},
+	{bootstrap.CleanerName, 1, func(e *env) runner { return bootstrap.NewCleaner(e.client, e.shared) }},
 	{rootCAName, 2, func(e *env) runner { return rootca.New(e.client, e.shared, e.RootCA) }},
 	{clusterroleaggregation.Name, 2, func(e *env) runner { return clusterroleaggregation.New(e.client, e.shared) }},
 }

@@ -1,6 +1,7 @@
 package kubelet
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/certificates"
 	"github.com/etalon-dev/etalon/reference/kubelet/config"
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
 )
@@ -20,7 +23,7 @@ import (
 // Command is `etalon kubelet`.
 func Command() *cobra.Command {
 	o := Options{Version: Version}
-	var kubeconfig, configFile string
+	var kubeconfig, bootstrap, configFile string
 	var verbosity int
 	c := &cobra.Command{
 		Use:   "kubelet",
@@ -30,24 +33,26 @@ func Command() *cobra.Command {
 			if err := setVerbosity(verbosity); err != nil {
 				return err
 			}
-			server, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-			if err != nil {
-				return fmt.Errorf("kubeconfig: %w", err)
-			}
-			server.ContentType, server.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
-			server.QPS, server.Burst = 200, 400
-			o.Config = server
 			if err := o.configure(cmd.Flags(), configFile); err != nil {
 				return err
 			}
 			if err := o.complete(); err != nil {
 				return err
 			}
+			server, err := o.connect(cmd.Context(), kubeconfig, bootstrap)
+			if err != nil {
+				return err
+			}
+			server.ContentType, server.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+			server.QPS, server.Burst = 200, 400
+			o.Config = server
 			return Run(cmd.Context(), o)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&kubeconfig, "kubeconfig", "", "how to reach the API server (required)")
+	f.StringVar(&bootstrap, "bootstrap-kubeconfig", "", "how to reach the API server to get a certificate, as long as the kubeconfig does not exist, which is then written")
+	f.StringVar(&o.CertDir, "cert-dir", "/var/lib/kubelet/pki", "directory for certificates that the agent gets for itself")
 	f.StringVar(&configFile, "config", "", "a KubeletConfiguration (kubelet.config.k8s.io/v1beta1); flags that are given go before it")
 	f.StringVar(&o.NodeName, "node-name", "", "name of this node (default: the machine's host name)")
 	f.StringVar(&o.NodeIP, "node-ip", "", "address of this node (required)")
@@ -62,14 +67,30 @@ func Command() *cobra.Command {
 	f.String("provider-id", "", "how the machine is known to the cloud that it belongs to")
 	f.StringSlice("cluster-dns", nil, "address of the cluster's DNS")
 	f.String("cluster-domain", "cluster.local", "the cluster's DNS domain")
-	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (required)")
-	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key of that certificate (required)")
+	f.StringVar(&o.TLSCertFile, "tls-cert-file", "", "certificate of the agent's server (default: one that it requests or signs itself)")
+	f.StringVar(&o.TLSPrivateKeyFile, "tls-private-key-file", "", "key of that certificate")
 	f.StringVar(&o.ClientCAFile, "client-ca-file", "", "CA of the clients of the agent's server (required)")
 	f.StringVar(&o.CredentialProviderConfig, "image-credential-provider-config", "", "a CredentialProviderConfig (kubelet.config.k8s.io/v1)")
 	f.StringVar(&o.CredentialProviderDir, "image-credential-provider-bin-dir", "", "directory of the programs that it names")
 	f.IntVar(&o.Port, "port", 10250, "port of the agent's server")
 	f.IntVarP(&verbosity, "v", "v", 0, "how much to log")
 	return c
+}
+
+// connect returns how to reach the API server: by the kubeconfig as it is or, with a bootstrap kubeconfig, by a certificate of
+// the node's own.
+func (o *Options) connect(ctx context.Context, kubeconfig, bootstrap string) (*rest.Config, error) {
+	if bootstrap == "" {
+		server, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("kubeconfig: %w", err)
+		}
+		return server, nil
+	}
+	if kubeconfig == "" {
+		return nil, errors.New("--bootstrap-kubeconfig needs --kubeconfig, which is written")
+	}
+	return certificates.Client{NodeName: o.NodeName, Kubeconfig: kubeconfig, Bootstrap: bootstrap, Dir: o.CertDir, Rotate: o.Kubelet.RotateCertificates}.Config(ctx)
 }
 
 // Version is what the node reports as the agent's version. The build may set it.
@@ -168,8 +189,11 @@ func (o *Options) complete() error {
 			return fmt.Errorf("--pod-cidr: %w", err)
 		}
 	}
-	if o.TLSCertFile == "" || o.TLSPrivateKeyFile == "" || o.ClientCAFile == "" {
-		return errors.New("--tls-cert-file, --tls-private-key-file and --client-ca-file are required")
+	if (o.TLSCertFile == "") != (o.TLSPrivateKeyFile == "") {
+		return errors.New("--tls-cert-file and --tls-private-key-file belong together")
+	}
+	if o.ClientCAFile == "" {
+		return errors.New("--client-ca-file is required")
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"k8s.io/klog/v2"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/certificates"
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/directories"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
@@ -61,7 +62,9 @@ type Options struct {
 	// TLSCertFile and TLSPrivateKeyFile are the agent's own server's; clients show a
 	// certificate of ClientCAFile.
 	TLSCertFile, TLSPrivateKeyFile, ClientCAFile string
-	Port                                         int
+	// CertDir is where certificates are kept that the agent gets for itself.
+	CertDir string
+	Port    int
 	// CredentialProviderConfig is a file that names programs with credentials for registries, in CredentialProviderDir. Optional.
 	CredentialProviderConfig, CredentialProviderDir string
 	// Version is what the node reports as the agent's version.
@@ -129,6 +132,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	pressed = pressure.New(ctx, evicting)
+	serving, err := o.serving(ctx, client)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(o.NodeIP, fmt.Sprint(o.Port)))
 	if err != nil {
 		return err
@@ -173,7 +180,7 @@ func Run(ctx context.Context, o Options) error {
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory), Policy: policy,
 		}),
 		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},
-		CertFile:    o.TLSCertFile, KeyFile: o.TLSPrivateKeyFile, ClientCAFile: o.ClientCAFile,
+		Certificate: serving, ClientCAFile: o.ClientCAFile,
 	})
 	if err != nil {
 		return err
@@ -240,6 +247,18 @@ func maxDelay(c *kubeletv1beta1.KubeletConfiguration) time.Duration {
 		return limit.Duration
 	}
 	return 0
+}
+
+// serving returns where the certificate of the agent's server comes from.
+func (o *Options) serving(ctx context.Context, client kubernetes.Interface) (certificates.Get, error) {
+	ips := []net.IP{net.ParseIP(o.NodeIP)}
+	switch {
+	case o.TLSCertFile != "":
+		return certificates.Files(o.TLSCertFile, o.TLSPrivateKeyFile)
+	case o.Kubelet.ServerTLSBootstrap:
+		return certificates.Requested(ctx, client, o.CertDir, o.NodeName, ips)
+	}
+	return certificates.SelfSigned(o.CertDir, o.NodeName, ips)
 }
 
 // hostDNS is the node's own resolv.conf.

@@ -31,3 +31,10 @@ func (k Kubeconfig) Render() ([]byte, error) {
 	config.AuthInfos[k.User] = &clientcmdapi.AuthInfo{ClientCertificateData: k.Client.Cert, ClientKeyData: k.Client.Key, Token: k.Token}
 	return clientcmd.Write(*config)
 }
+
+// Public returns the part of it that tells where the API server is, without a user, as YAML.
+func (k Kubeconfig) Public() ([]byte, error) {
+	config := clientcmdapi.NewConfig()
+	config.Clusters[k.Cluster] = &clientcmdapi.Cluster{Server: k.Server, CertificateAuthorityData: k.CA}
+	return clientcmd.Write(*config)
+}

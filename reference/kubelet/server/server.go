@@ -5,7 +5,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -46,8 +45,9 @@ type Config struct {
 	Directories Directories
 	// NodeName is what permissions are asked for.
 	NodeName string
-	// CertFile and KeyFile are the server's; clients show a certificate of ClientCAFile, or a token.
-	CertFile, KeyFile, ClientCAFile string
+	// Certificate is the server's; clients show one of ClientCAFile, or a token.
+	Certificate  func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	ClientCAFile string
 }
 
 // Server serves the agent's API.
@@ -62,13 +62,10 @@ type Server struct {
 
 // New reads the files and returns a Server.
 func New(c Config) (*Server, error) {
-	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("the kubelet's certificate: %w", err)
-	}
 	s := &Server{Config: c, logDir: systemLogDir}
 	// Any certificate is let in here; who its owner is, the authenticator decides.
-	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.Certificate, ClientAuth: tls.RequestClientCert}
+	var err error
 	if s.who, err = authentication(c); err != nil {
 		return nil, err
 	}
