@@ -26,6 +26,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/cluster/init/spec"
 	"github.com/etalon-dev/etalon/reference/cluster/node"
 	"github.com/etalon-dev/etalon/reference/cluster/process"
+	"github.com/etalon-dev/etalon/reference/kubelet/config"
 	"github.com/etalon-dev/etalon/reference/network"
 )
 
@@ -40,6 +41,8 @@ type Joining struct {
 	NodeName       string
 	NodeIP         netip.Addr
 	PodCIDR        netip.Prefix
+	// KubeletConfig is a KubeletConfiguration; without one certificates are rotated and all else is as documented.
+	KubeletConfig string
 	// Dir is for all that is written, an absolute path; Registry the URL of a registry that all images come from, optional.
 	Dir, Registry string
 	// Programs is the directory of etalon and its helpers.
@@ -157,19 +160,29 @@ func (j Joining) prepare(cluster *clientcmdapi.Cluster) (*spec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := clientcmdapi.NewConfig()
-	config.Clusters["etalon"] = cluster
-	config.AuthInfos["bootstrap"] = &clientcmdapi.AuthInfo{Token: j.Token}
-	config.Contexts["bootstrap"] = &clientcmdapi.Context{Cluster: "etalon", AuthInfo: "bootstrap"}
-	config.CurrentContext = "bootstrap"
-	bootstrap, err := clientcmd.Write(*config)
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters["etalon"] = cluster
+	kubeconfig.AuthInfos["bootstrap"] = &clientcmdapi.AuthInfo{Token: j.Token}
+	kubeconfig.Contexts["bootstrap"] = &clientcmdapi.Context{Cluster: "etalon", AuthInfo: "bootstrap"}
+	kubeconfig.CurrentContext = "bootstrap"
+	bootstrap, err := clientcmd.Write(*kubeconfig)
 	if err != nil {
 		return nil, err
+	}
+	settings := []byte("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nrotateCertificates: true\n")
+	if j.KubeletConfig != "" {
+		if settings, err = os.ReadFile(j.KubeletConfig); err != nil {
+			return nil, fmt.Errorf("kubelet configuration: %w", err)
+		}
+	}
+	given, err := config.Parse(settings)
+	if err != nil {
+		return nil, fmt.Errorf("kubelet configuration: %w", err)
 	}
 	files := map[string][]byte{
 		file("containerd.toml"): runtime, filepath.Join(cfg.CNIDir(), "10-etalon.conflist"): append(pods, '\n'),
 		file("ca.crt"): cluster.CertificateAuthorityData, file("bootstrap.kubeconfig"): bootstrap,
-		file(kubeletConfig): []byte("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nrotateCertificates: true\n"),
+		file(kubeletConfig): settings,
 	}
 	if j.Registry != "" {
 		files[filepath.Join(cfg.CertsDir(), "_default", "hosts.toml")] = containerd.Hosts(j.Registry, file("ca.crt"))
@@ -186,7 +199,7 @@ func (j Joining) prepare(cluster *clientcmdapi.Cluster) (*spec.Spec, error) {
 		return nil, err
 	}
 	etalon := filepath.Join(j.Programs, "etalon")
-	kubelet := spec.Process{Name: "kubelet", Path: etalon, Log: filepath.Join(j.Dir, "logs", "kubelet.log"), StopSignal: int(syscall.SIGPWR), StopSeconds: poweringOff,
+	kubelet := spec.Process{Name: "kubelet", Path: etalon, Log: filepath.Join(j.Dir, "logs", "kubelet.log"), StopSignal: int(syscall.SIGPWR), StopSeconds: int(config.ShutdownPeriod(given).Seconds()) + poweringOff,
 		Args: []string{"kubelet", "--bootstrap-kubeconfig", file("bootstrap.kubeconfig"), "--kubeconfig", file("kubeconfig"), "--cert-dir", file("pki"),
 			"--config", file(kubeletConfig), "--client-ca-file", file("ca.crt"), "--node-name", j.NodeName, "--node-ip", j.NodeIP.String(),
 			"--pod-cidr", j.PodCIDR.String(), "--container-runtime-endpoint", "unix://" + containerd.Socket, "--cluster-dns", network.DNSService.String()}}

@@ -57,6 +57,7 @@ by the token; it runs containerd and the kubelet. That pods reach each other acr
 	f.StringVar(&j.NodeName, "node-name", "", "name of the node (default: the machine's host name)")
 	f.StringVar(&nodeIP, "node-ip", "", "address of the node (default: the one by which it reaches SERVER)")
 	f.StringVar(&podCIDR, "pod-cidr", "10.200.0.0/24", "address range of the node's pods; no other node may have it")
+	f.StringVar(&j.KubeletConfig, "kubelet-config", "", "a KubeletConfiguration (default: one that rotates certificates)")
 	f.StringVar(&j.Dir, "dir", "/var/lib/etalon-node", "directory for the node's configuration and certificates")
 	f.StringVar(&j.Registry, "registry-mirror", "", "URL of a registry that all images come from")
 	f.DurationVar(&j.Timeout, "timeout", DefaultTimeout, "how long finding the cluster may take")

@@ -52,7 +52,14 @@ func TestANodeJoinsByToken(t *testing.T) {
 	const number = 50
 	machine := node.Node{Plan: c.plan(), Number: number, All: []int{1, number}, Dir: c.path("nodes", node.Name(number)), Programs: c.Programs, ID: c.ID}
 	dir := filepath.Join(machine.Dir, "joined")
-	args := append(words[1:], "--dir", dir, "--pod-cidr", c.plan().NodePods(number).String(), "--registry-mirror", "https://"+c.registryAddress())
+	if err := os.MkdirAll(machine.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(machine.Dir, "settings.yaml")
+	if err := os.WriteFile(settings, []byte(sharedDisk+"rotateCertificates: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := append(words[1:], "--dir", dir, "--kubelet-config", settings, "--pod-cidr", c.plan().NodePods(number).String(), "--registry-mirror", "https://"+c.registryAddress())
 	machine.Processes = []spec.Process{{Name: "join", Path: filepath.Join(c.Programs, "etalon"), Args: args, Env: node.Environment(c.Programs),
 		Log: filepath.Join(machine.Dir, "logs", "join.log")}}
 	if err := machine.Launch(t.Context()); err != nil {

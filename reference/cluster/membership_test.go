@@ -233,7 +233,7 @@ func TestNodesOfAClusterThatIsNotThere(t *testing.T) {
 func TestANodeShutsDownGracefully(t *testing.T) {
 	o := wanted(t, "graceful", 1)
 	o.KubeletConfigFile = filepath.Join(t.TempDir(), "kubelet.yaml")
-	if err := os.WriteFile(o.KubeletConfigFile, []byte("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"+
+	if err := os.WriteFile(o.KubeletConfigFile, []byte(sharedDisk+
 		"shutdownGracePeriod: 60s\nshutdownGracePeriodCriticalPods: 20s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
