@@ -77,7 +77,9 @@ func (s *Store) ConfigMap(ctx context.Context, namespace, name string) (*v1.Conf
 		}
 		return o.(*v1.ConfigMap), nil
 	}
-	m, err := s.client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	m, err := Patiently(ctx, func() (*v1.ConfigMap, error) {
+		return s.client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	})
 	return m, named(err, ConfigMap, name)
 }
 
@@ -89,7 +91,9 @@ func (s *Store) Secret(ctx context.Context, namespace, name string) (*v1.Secret,
 		}
 		return o.(*v1.Secret), nil
 	}
-	secret, err := s.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	secret, err := Patiently(ctx, func() (*v1.Secret, error) {
+		return s.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	})
 	return secret, named(err, Secret, name)
 }
 

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	v1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-helpers/storage/ephemeral"
 	volumehelpers "k8s.io/component-helpers/storage/volume"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 )
 
 // Claims gives claims and volumes as the API server has them now. A node may not watch them, only get those that its
@@ -27,32 +27,16 @@ type APIClaims struct{ Client kubernetes.Interface }
 
 // Claim implements Claims.
 func (a APIClaims) Claim(ctx context.Context, namespace, name string) (*v1.PersistentVolumeClaim, error) {
-	return patiently(ctx, func() (*v1.PersistentVolumeClaim, error) {
+	return objects.Patiently(ctx, func() (*v1.PersistentVolumeClaim, error) {
 		return a.Client.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
 // Volume implements Claims.
 func (a APIClaims) Volume(ctx context.Context, name string) (*v1.PersistentVolume, error) {
-	return patiently(ctx, func() (*v1.PersistentVolume, error) {
+	return objects.Patiently(ctx, func() (*v1.PersistentVolume, error) {
 		return a.Client.CoreV1().PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
 	})
-}
-
-// patiently asks a few times more if it is forbidden: the authorizer may learn of the pod, or of the volume's claim,
-// a little later than we do.
-func patiently[T any](ctx context.Context, get func() (T, error)) (T, error) {
-	for pause := 10 * time.Millisecond; ; pause *= 2 {
-		got, err := get()
-		if !apierrors.IsForbidden(err) || pause > 320*time.Millisecond {
-			return got, err
-		}
-		select {
-		case <-ctx.Done():
-			return got, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
 }
 
 // claimName is the claim that the volume stands for, empty if it is of another kind.

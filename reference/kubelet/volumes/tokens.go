@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 )
 
 // Tokens gives pods the tokens of their service accounts.
@@ -68,7 +70,9 @@ func (c *TokenCache) Token(ctx context.Context, pod *v1.Pod, t *v1.ServiceAccoun
 		request.Spec.Audiences = []string{t.Audience}
 	}
 	account := pod.Spec.ServiceAccountName
-	got, err := c.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	got, err := objects.Patiently(ctx, func() (*authv1.TokenRequest, error) {
+		return c.client.CoreV1().ServiceAccounts(pod.Namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	})
 	if err != nil {
 		if ok {
 			// The old one may be good yet: better than none while the API server is away.

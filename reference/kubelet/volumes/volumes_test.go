@@ -20,17 +20,17 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
 )
 
-// objects has one ConfigMap, cm, and no Secret.
-type objects struct{ data map[string]string }
+// someObjects has one ConfigMap, cm, and no Secret.
+type someObjects struct{ data map[string]string }
 
-func (o objects) ConfigMap(_ context.Context, _, name string) (*v1.ConfigMap, error) {
+func (o someObjects) ConfigMap(_ context.Context, _, name string) (*v1.ConfigMap, error) {
 	if name != "cm" {
 		return nil, errors.New(`configmap "` + name + `" not found`)
 	}
 	return &v1.ConfigMap{Data: o.data}, nil
 }
 
-func (o objects) Secret(context.Context, string, string) (*v1.Secret, error) {
+func (o someObjects) Secret(context.Context, string, string) (*v1.Secret, error) {
 	return nil, errors.New("secret not found")
 }
 
@@ -46,7 +46,7 @@ func configMap(name string) v1.Volume {
 func TestAConfigMapIsBroughtUpToDate(t *testing.T) {
 	m, pod := New(t.TempDir(), nil), withVolumes(configMap("cm"))
 	for _, text := range []string{"1", "2"} {
-		must(t, m.Mount(t.Context(), env.Source{Pod: pod, Objects: objects{map[string]string{"k": text}}}))
+		must(t, m.Mount(t.Context(), env.Source{Pod: pod, Objects: someObjects{map[string]string{"k": text}}}))
 		got, err := os.ReadFile(filepath.Join(m.PodDir("u"), "volumes/kubernetes.io~configmap/v/k"))
 		if err != nil || string(got) != text {
 			t.Errorf("got %q, %v; want %q", got, err, text)
@@ -59,7 +59,7 @@ func TestAConfigMapIsBroughtUpToDate(t *testing.T) {
 }
 
 func TestAFailureNamesTheVolume(t *testing.T) {
-	err := New(t.TempDir(), nil).Mount(t.Context(), env.Source{Pod: withVolumes(configMap("none")), Objects: objects{}})
+	err := New(t.TempDir(), nil).Mount(t.Context(), env.Source{Pod: withVolumes(configMap("none")), Objects: someObjects{}})
 	if want := `MountVolume.SetUp failed for volume "v" : configmap "none" not found`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
