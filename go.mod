@@ -3,6 +3,7 @@ module github.com/etalon-dev/etalon
 go 1.26.6
 
 require (
+	github.com/container-storage-interface/spec v1.13.0
 	github.com/containerd/containerd/v2 v2.4.2
 	github.com/containerd/plugin v1.1.0 // indirect
 	github.com/containernetworking/plugins v1.9.1 // indirect

@@ -24,6 +24,7 @@ import (
 
 	"github.com/etalon-dev/etalon/reference/kubelet/certificates"
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
+	"github.com/etalon-dev/etalon/reference/kubelet/csi"
 	"github.com/etalon-dev/etalon/reference/kubelet/directories"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
@@ -114,8 +115,10 @@ func Run(ctx context.Context, o Options) error {
 		Machine: machine, Client: client, MaxImages: int(*o.Kubelet.NodeStatusMaxImages),
 		Registration: o.Registration, Timing: node.TimingOf(o.Kubelet),
 	}
-	mounts := volumes.New(o.RootDir, volumes.NewTokenCache(client))
+	tokens := volumes.NewTokenCache(client)
+	mounts := volumes.New(o.RootDir, tokens)
 	mounts.Trust = volumes.APITrust{Client: client}
+	drivers := &csi.Drivers{Client: client, NodeName: o.NodeName, Refresh: func(ctx context.Context) { self.Fresh(ctx) }}
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
 	var pressed *pressure.Manager
 	self.Observe = func(ctx context.Context) node.Observed {
@@ -146,6 +149,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	recorder := events.NewRecorder(ctx, client, o.NodeName)
+	mounts.Plugins = append(mounts.Plugins, &csi.Plugin{
+		Drivers: drivers, Client: client, NodeName: o.NodeName, Root: o.RootDir, Tokens: tokens, Recorder: recorder,
+	})
 	statuses := status.NewManager(client)
 	mirrors := static.NewMirrors(client, self.Node, statuses)
 	sources := newSources(ctx, client, o.NodeName, mirrors)
@@ -221,6 +227,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		klog.FromContext(ctx).Info("Node registered", "node", o.NodeName, "ready", node.Ready(self.Node()), "after", time.Since(began))
 		group.Go(func() { self.Run(ctx) })
+		group.Go(func() { registerPlugins(ctx, o.RootDir, drivers) })
 		group.Go(func() { self.Heartbeat(ctx) })
 		if sources.start(ctx, manager) && closed(ctx, own.Read()) {
 			recordStart(recorder, self.Node())

@@ -105,7 +105,7 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 
 // pathOf is where the volume is on the node, and whether containers can only read it.
 func (m *Manager) pathOf(pod *v1.Pod, v *v1.Volume) (path string, ro bool, err error) {
-	if claim, _ := claimName(pod, v); claim == "" {
+	if !recorded(pod, v) {
 		return m.dir(pod.UID, v), readOnly(v), nil
 	}
 	r, err := m.record(pod.UID, v.Name)

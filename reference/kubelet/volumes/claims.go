@@ -2,6 +2,7 @@ package volumes
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-helpers/storage/ephemeral"
 	volumehelpers "k8s.io/component-helpers/storage/volume"
+	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 )
@@ -50,8 +52,40 @@ func claimName(pod *v1.Pod, v *v1.Volume) (name string, readOnly bool) {
 	return "", false
 }
 
+// recorded tells whether the node keeps a record of the volume: it takes more than the pod to know what it is, or others
+// to make it.
+func recorded(pod *v1.Pod, v *v1.Volume) bool {
+	claim, _ := claimName(pod, v)
+	return claim != "" || v.CSI != nil
+}
+
+// inline is the volume that a CSI driver makes for the pod alone (docs: concepts/storage/ephemeral-volumes#csi-ephemeral-volumes).
+func inline(pod *v1.Pod, v *v1.Volume) *Record {
+	source := &v1.CSIPersistentVolumeSource{
+		Driver: v.CSI.Driver, VolumeAttributes: v.CSI.VolumeAttributes, FSType: ptr.Deref(v.CSI.FSType, ""),
+		VolumeHandle: fmt.Sprintf("csi-%x", sha256.Sum256([]byte(string(pod.UID)+v.Name))),
+	}
+	if ref := v.CSI.NodePublishSecretRef; ref != nil {
+		source.NodePublishSecretRef = &v1.SecretReference{Namespace: pod.Namespace, Name: ref.Name}
+	}
+	return &Record{
+		Volume: v.Name, Name: v.Name, Inline: true, ReadOnly: ptr.Deref(v.CSI.ReadOnly, false),
+		Spec: v1.PersistentVolumeSpec{PersistentVolumeSource: v1.PersistentVolumeSource{CSI: source}},
+	}
+}
+
+// of completes the record by what the pod says.
+func (r *Record) of(pod *v1.Pod) *Record {
+	r.Pod, r.Namespace, r.PodName, r.ServiceAccount = pod.UID, pod.Namespace, pod.Name, pod.Spec.ServiceAccountName
+	r.FSGroup, r.OnRootMismatch = fsGroup(pod)
+	return r
+}
+
 // resolve finds the PersistentVolume behind the pod's volume, and checks that the pod may have it.
 func (m *Manager) resolve(ctx context.Context, pod *v1.Pod, v *v1.Volume) (*Record, error) {
+	if v.CSI != nil {
+		return inline(pod, v).of(pod), nil
+	}
 	name, readOnly := claimName(pod, v)
 	if m.Claims == nil {
 		return nil, errors.New("no volume plugin matched")
@@ -78,11 +112,7 @@ func (m *Manager) resolve(ctx context.Context, pod *v1.Pod, v *v1.Volume) (*Reco
 	if err := belongs(volume, claim); err != nil {
 		return nil, wrap(err)
 	}
-	r := &Record{
-		Pod: pod.UID, Namespace: pod.Namespace, PodName: pod.Name, Volume: v.Name,
-		Name: volume.Name, Claim: claim.UID, Spec: volume.Spec, ReadOnly: readOnly,
-	}
-	r.FSGroup, r.OnRootMismatch = fsGroup(pod)
+	r := (&Record{Volume: v.Name, Name: volume.Name, Claim: claim.UID, Spec: volume.Spec, ReadOnly: readOnly}).of(pod)
 	return r, usedAs(pod, v.Name, r.Block())
 }
 

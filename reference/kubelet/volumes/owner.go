@@ -31,3 +31,8 @@ func giveTo(dir string, group int64, onRootMismatch bool) error {
 		return os.Chmod(path, mode)
 	})
 }
+
+// GiveTo makes what is at dir the group's, as a pod's fsGroup asks for.
+func GiveTo(dir string, group int64, onRootMismatch bool) error {
+	return giveTo(dir, group, onRootMismatch)
+}

@@ -11,6 +11,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 )
 
 // Unprocessed says for which volumes it is not even known what they are: their claims are missing, or not bound.
@@ -40,7 +41,7 @@ func (m *Manager) persistent(ctx context.Context, pod *v1.Pod, v *v1.Volume) err
 			return unresolved{err}
 		}
 	}
-	unlock := m.lock(r.Name)
+	unlock := m.lock(r.key())
 	defer unlock()
 	plugin := m.plugin(r)
 	if plugin == nil {
@@ -50,10 +51,15 @@ func (m *Manager) persistent(ctx context.Context, pod *v1.Pod, v *v1.Volume) err
 		if err := m.check(r); err != nil {
 			return err
 		}
+		if p, ok := plugin.(Preparer); ok {
+			if err := p.Prepare(ctx, r); err != nil {
+				return &Failure{Volume: r.Name, Block: r.Block(), Err: err}
+			}
+		}
 		if err := m.save(r); err != nil {
 			return &Failure{Volume: r.Name, Err: err}
 		}
-		if a, ok := plugin.(Attachable); ok && a.UniqueName(r) != "" && m.ReportInUse != nil {
+		if m.attached(r) && m.ReportInUse != nil {
 			// Whoever detaches volumes must know that this one is in use before it is.
 			if err := m.ReportInUse(ctx); err != nil {
 				return &Failure{Volume: r.Name, Err: fmt.Errorf("reporting the volume as in use: %w", err)}
@@ -61,6 +67,9 @@ func (m *Manager) persistent(ctx context.Context, pod *v1.Pod, v *v1.Volume) err
 		}
 	}
 	path, err := plugin.SetUp(ctx, r, m.volumeDir(r, plugin))
+	if failure := (&Failure{}); errors.As(err, &failure) {
+		return failure
+	}
 	if err != nil {
 		return &Failure{Volume: r.Name, Block: r.Block(), Err: err}
 	}
@@ -97,7 +106,7 @@ func (m *Manager) users(r *Record) ([]*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(o *Record) bool { return o.Name != r.Name || o.Pod == r.Pod }), nil
+	return slices.DeleteFunc(all, func(o *Record) bool { return !o.same(r) || o.Pod == r.Pod }), nil
 }
 
 // tearDown gives the pod's persistent volumes back.
@@ -110,13 +119,18 @@ func (m *Manager) tearDown(ctx context.Context, pod types.UID) error {
 	for _, r := range mine {
 		if err := m.release(ctx, r); err != nil {
 			failures = append(failures, fmt.Errorf("UnmountVolume.TearDown failed for volume %q : %w", r.Name, err))
+		} else if m.attached(r) && m.ReportInUse != nil && !slices.Contains(m.InUse(), m.plugin(r).(Attachable).UniqueName(r)) {
+			// Others wait for it to be detached. Should the report fail, the next one tells.
+			if err := m.ReportInUse(ctx); err != nil {
+				klog.FromContext(ctx).V(2).Info("Cannot report that the volume is not in use", "volume", r.Name, "err", err)
+			}
 		}
 	}
 	return errors.Join(failures...)
 }
 
 func (m *Manager) release(ctx context.Context, r *Record) error {
-	unlock := m.lock(r.Name)
+	unlock := m.lock(r.key())
 	defer unlock()
 	plugin := m.plugin(r)
 	if plugin == nil {
@@ -131,13 +145,19 @@ func (m *Manager) release(ctx context.Context, r *Record) error {
 	if err != nil {
 		return err
 	}
-	twice := slices.ContainsFunc(mine, func(o *Record) bool { return o.Name == r.Name && o.Volume != r.Volume })
+	twice := slices.ContainsFunc(mine, func(o *Record) bool { return o.same(r) && o.Volume != r.Volume })
 	if !twice {
 		if err := plugin.TearDown(ctx, r, m.volumeDir(r, plugin), len(others) == 0); err != nil {
 			return err
 		}
 	}
 	return os.Remove(m.recordFile(r.Pod, r.Volume))
+}
+
+// attached tells whether the volume is one that others attach to the node.
+func (m *Manager) attached(r *Record) bool {
+	a, ok := m.plugin(r).(Attachable)
+	return ok && a.UniqueName(r) != ""
 }
 
 // InUse returns how the node's status names the volumes that it must not lose, in order.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	v1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -33,16 +34,27 @@ type Attachable interface {
 	UniqueName(*Record) v1.UniqueVolumeName
 }
 
+// Preparer is a Plugin that completes a record before it is saved for the first time.
+type Preparer interface {
+	Plugin
+	// Prepare looks up what SetUp and TearDown need to know.
+	Prepare(context.Context, *Record) error
+}
+
 // Record is what the node remembers of a pod's persistent volume, from before the first mount until after the last
 // unmount.
 type Record struct {
 	Pod       types.UID `json:"pod"`
 	Namespace string    `json:"namespace"`
 	PodName   string    `json:"podName"`
+	// ServiceAccount is the pod's.
+	ServiceAccount string `json:"serviceAccount,omitempty"`
 	// Volume is its name in the pod.
 	Volume string `json:"volume"`
-	// Name is that of the PersistentVolume.
+	// Name is that of the PersistentVolume; that in the pod, if the volume is the pod's own.
 	Name string `json:"name"`
+	// Inline tells that there is no PersistentVolume: the pod says itself which driver makes the volume.
+	Inline bool `json:"inline,omitempty"`
 	// Claim is the claim's uid.
 	Claim types.UID `json:"claim,omitempty"`
 	// Spec is the PersistentVolume's.
@@ -52,6 +64,8 @@ type Record struct {
 	FSGroup *int64 `json:"fsGroup,omitempty"`
 	// OnRootMismatch leaves files alone if the volume's root belongs to the group already.
 	OnRootMismatch bool `json:"onRootMismatch,omitempty"`
+	// Driver is how a CSI driver wants to be used, nil if it has not said so.
+	Driver *storagev1.CSIDriverSpec `json:"driver,omitempty"`
 	// Path is what containers are given, empty before the volume is set up.
 	Path string `json:"path,omitempty"`
 }
@@ -69,4 +83,15 @@ func (r *Record) oncePod() bool {
 		}
 	}
 	return false
+}
+
+// same tells whether both are of one volume, whose users have to be known together.
+func (r *Record) same(o *Record) bool { return r.key() == o.key() }
+
+// key is the volume's name on the node. A driver knows volumes by their handles.
+func (r *Record) key() string {
+	if c := r.Spec.CSI; c != nil {
+		return c.Driver + "^" + c.VolumeHandle
+	}
+	return r.Name
 }

@@ -70,11 +70,11 @@ func (m *Manager) save(r *Record) error {
 	if err != nil {
 		return err
 	}
-	return replace(file, text)
+	return Replace(file, text)
 }
 
-// replace writes the file in one step.
-func replace(file string, text []byte) error {
+// Replace writes the file in one step.
+func Replace(file string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+strings.TrimSuffix(filepath.Base(file), ".json")+"-*")
 	if err != nil {
 		return err

@@ -44,8 +44,8 @@ type tokenKey struct {
 }
 
 type token struct {
-	text  string
-	renew time.Time
+	text           string
+	renew, expires time.Time
 }
 
 // NewTokenCache returns an empty cache.
@@ -55,12 +55,18 @@ func NewTokenCache(client kubernetes.Interface) *TokenCache {
 
 // Token implements Tokens.
 func (c *TokenCache) Token(ctx context.Context, pod *v1.Pod, t *v1.ServiceAccountTokenProjection) (string, error) {
+	text, _, err := c.Expiring(ctx, pod, t)
+	return text, err
+}
+
+// Expiring is Token, and tells when the token expires.
+func (c *TokenCache) Expiring(ctx context.Context, pod *v1.Pod, t *v1.ServiceAccountTokenProjection) (text string, expires time.Time, err error) {
 	key := tokenKey{pod.UID, t.Audience, ptr.Deref(t.ExpirationSeconds, 3600)}
 	c.mu.Lock()
 	have, ok := c.tokens[key]
 	c.mu.Unlock()
 	if ok && c.now().Before(have.renew) {
-		return have.text, nil
+		return have.text, have.expires, nil
 	}
 	request := &authv1.TokenRequest{Spec: authv1.TokenRequestSpec{
 		ExpirationSeconds: ptr.To(key.seconds),
@@ -76,17 +82,17 @@ func (c *TokenCache) Token(ctx context.Context, pod *v1.Pod, t *v1.ServiceAccoun
 	if err != nil {
 		if ok {
 			// The old one may be good yet: better than none while the API server is away.
-			return have.text, nil
+			return have.text, have.expires, nil
 		}
-		return "", fmt.Errorf("failed to fetch token: %w", err)
+		return "", time.Time{}, fmt.Errorf("failed to fetch token: %w", err)
 	}
 	issued := c.now()
 	life := got.Status.ExpirationTimestamp.Sub(issued)
 	renew := issued.Add(min(life*4/5, maxTokenAge))
 	c.mu.Lock()
-	c.tokens[key] = token{got.Status.Token, renew}
+	c.tokens[key] = token{got.Status.Token, renew, got.Status.ExpirationTimestamp.Time}
 	c.mu.Unlock()
-	return got.Status.Token, nil
+	return got.Status.Token, got.Status.ExpirationTimestamp.Time, nil
 }
 
 // Forget drops the tokens of a pod that is gone.

@@ -51,11 +51,16 @@ type Failure struct {
 	Volume string
 	// Block tells that it was to be a device.
 	Block bool
-	Err   error
+	// Operation is what failed, SetUp unless something else is named.
+	Operation string
+	Err       error
 }
 
 // Error is worded as the event FailedMount shows it.
 func (f *Failure) Error() string {
+	if f.Operation != "" {
+		return fmt.Sprintf("%s failed for volume %q : %v", f.Operation, f.Volume, f.Err)
+	}
 	if f.Block {
 		return fmt.Sprintf("MapVolume.SetUpDevice failed for volume %q : %v", f.Volume, f.Err)
 	}
@@ -92,7 +97,7 @@ func (m *Manager) Mount(ctx context.Context, src env.Source) error {
 	failures := map[string]error{}
 	for i := range src.Pod.Spec.Volumes {
 		v := &src.Pod.Spec.Volumes[i]
-		if name, _ := claimName(src.Pod, v); name != "" {
+		if recorded(src.Pod, v) {
 			if err := m.persistent(ctx, src.Pod, v); err != nil {
 				failures[v.Name] = err
 			}
