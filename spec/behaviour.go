@@ -80,16 +80,23 @@ const StaticPods = "static-pods"
 // DefaultStorageClass is the need of a default StorageClass whose provisioner makes volumes on demand.
 const DefaultStorageClass = "default-storage-class"
 
+// UserNamespaces is the need of a node whose default runtime handler has user namespaces, and SupplementalGroupsPolicy
+// that of one whose runtime heeds the field of that name. Nodes say so in their status.
+const (
+	UserNamespaces           = "user-namespaces"
+	SupplementalGroupsPolicy = "supplemental-groups-policy"
+)
+
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
 // KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods,
-// DefaultStorageClass, or FreeGroup and a group.
+// DefaultStorageClass, UserNamespaces, SupplementalGroupsPolicy, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
-	if need == StandInNodes || need == PodMetrics || need == StaticPods || need == DefaultStorageClass {
+	if need == StandInNodes || need == PodMetrics || need == StaticPods || need == DefaultStorageClass || need == UserNamespaces || need == SupplementalGroupsPolicy {
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

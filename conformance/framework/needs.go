@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/spec"
 )
@@ -28,6 +29,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		}
 		if need == spec.DefaultStorageClass {
 			f.skipWithoutDefaultClass(ctx)
+		}
+		if need == spec.UserNamespaces || need == spec.SupplementalGroupsPolicy {
+			f.skipUnlessNodesHave(ctx, need)
 		}
 		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
 			f.skipUnlessFree(ctx, group)
@@ -96,4 +100,23 @@ func (f *Framework) skipWithoutDefaultClass(ctx context.Context) {
 		}
 	}
 	Skip(fmt.Sprintf("needs %s: none of the cluster's %d StorageClasses is the default and makes volumes", spec.DefaultStorageClass, len(list.Items)))
+}
+
+// skipUnlessNodesHave skips the spec unless every usable node says that its runtime has the feature.
+func (f *Framework) skipUnlessNodesHave(ctx context.Context, need string) {
+	GinkgoHelper()
+	for _, node := range f.Nodes(ctx) {
+		has := false
+		switch need {
+		case spec.SupplementalGroupsPolicy:
+			has = node.Status.Features != nil && ptr.Deref(node.Status.Features.SupplementalGroupsPolicy, false)
+		case spec.UserNamespaces:
+			for _, handler := range node.Status.RuntimeHandlers {
+				has = has || handler.Name == "" && handler.Features != nil && ptr.Deref(handler.Features.UserNamespaces, false)
+			}
+		}
+		if !has {
+			Skip(fmt.Sprintf("needs %s: node %s does not have it, by its status", need, node.Name))
+		}
+	}
 }
