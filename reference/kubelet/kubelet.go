@@ -40,6 +40,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/stats"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/users"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
@@ -163,6 +164,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	ranges, err := users.New(filepath.Join(o.RootDir, "users"))
+	if err != nil {
+		return err
+	}
 	manager := pods.New(ctx, pods.Config{
 		Allocations: allocations, CPUs: pinning,
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
@@ -170,9 +175,10 @@ func Run(ctx context.Context, o Options) error {
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
 			LogsRoot:    o.PodLogsDir,
 			Cgroups:     policy,
-			SeccompRoot: filepath.Join(o.RootDir, "seccomp"),
+			SeccompRoot: filepath.Join(o.RootDir, "seccomp"), SeccompDefault: *o.Kubelet.SeccompDefault,
 		},
 		MaxDelay: maxDelay(o.Kubelet),
+		Security: pods.Security{AppArmor: appArmor(), UnsafeSysctls: o.Kubelet.AllowedUnsafeSysctls}, Users: ranges,
 		NodeName: o.NodeName, HostIPs: self.IPs, Node: self.Node, FreshNode: self.Fresh, Volumes: mounts, Services: sources.services,
 		Pressure: pressed.Conditions, Images: pulls,
 	})
@@ -266,6 +272,12 @@ func (o *Options) serving(ctx context.Context, client kubernetes.Interface) (cer
 		return certificates.Requested(ctx, client, o.CertDir, o.NodeName, ips)
 	}
 	return certificates.SelfSigned(o.CertDir, o.NodeName, ips)
+}
+
+// appArmor tells whether the kernel enforces AppArmor profiles.
+func appArmor() bool {
+	text, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	return err == nil && len(text) > 0 && text[0] == 'Y'
 }
 
 // hostDNS is the node's own resolv.conf.

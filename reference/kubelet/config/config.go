@@ -19,7 +19,7 @@ import (
 var supported = []string{
 	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
 	"cpuManagerPolicy", "cpuManagerPolicyOptions", "reservedSystemCPUs",
-	"clusterDNS", "clusterDomain", "maxPods",
+	"clusterDNS", "clusterDomain", "maxPods", "seccompDefault", "allowedUnsafeSysctls",
 	"enableSystemLogHandler",
 	"containerLogMaxSize", "containerLogMaxFiles", "containerLogMaxWorkers", "containerLogMonitorInterval", "crashLoopBackOff",
 	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",

@@ -56,6 +56,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.ImageGCLowThresholdPercent, 80)
 	orNew(&c.NodeStatusMaxImages, 50)
 	orNew(&c.RegisterNode, true)
+	orNew(&c.SeccompDefault, false)
 	orNew(&c.CgroupsPerQOS, true)
 	orNew(&c.EnableSystemLogHandler, true)
 	orNew(&c.CPUCFSQuota, true)

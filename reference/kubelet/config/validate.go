@@ -27,6 +27,11 @@ func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
 	if problems := validation.IsDNS1123Subdomain(c.ClusterDomain); len(problems) > 0 {
 		out = append(out, fmt.Errorf("clusterDomain: %q: %s", c.ClusterDomain, strings.Join(problems, "; ")))
 	}
+	for _, name := range c.AllowedUnsafeSysctls {
+		if !namespaced(name) {
+			out = append(out, fmt.Errorf("allowedUnsafeSysctls: %q is not known to be a sysctl, or a pattern of some, that each pod has of its own", name))
+		}
+	}
 	if c.MaxPods < 0 {
 		out = append(out, fmt.Errorf("maxPods: %d: must not be negative", c.MaxPods))
 	}
@@ -62,4 +67,18 @@ func validate(c *kubeletv1beta1.KubeletConfiguration) []error {
 		out = append(out, err)
 	}
 	return out
+}
+
+// namespaced tells whether all sysctls of the pattern are a pod's own: what one sets, others do not see.
+func namespaced(pattern string) bool {
+	name := strings.TrimSuffix(pattern, "*")
+	if name == "kernel.sem" && name == pattern {
+		return true
+	}
+	for _, prefix := range []string{"kernel.shm", "kernel.msg", "fs.mqueue.", "net."} {
+		if strings.HasPrefix(name, prefix) && !strings.Contains(name, "*") {
+			return true
+		}
+	}
+	return false
 }

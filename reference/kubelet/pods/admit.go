@@ -29,9 +29,6 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 	}, false); ok {
 		return rejected("TaintToleration", fmt.Sprintf("Predicate TaintToleration failed: node(s) had untolerated taint(s) {%s: %s}", taint.Key, taint.Value))
 	}
-	if why := forbiddenSysctl(pod); why != "" {
-		return rejected("SysctlForbidden", why)
-	}
 	if name, message := lacks(node, pod, others); message != "" {
 		return rejected("OutOf"+string(name), message)
 	}
@@ -128,6 +125,9 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 	if !always {
 		if m.closed {
 			return rejected("NodeShutdown", "Pod was rejected as the node is shutting down.")
+		}
+		if verdict := m.Security.refuse(node, pod); verdict != nil {
+			return verdict
 		}
 		if verdict := Admit(node, pod, m.holders()); verdict != nil {
 			return verdict

@@ -22,10 +22,6 @@ func TestAdmit(t *testing.T) {
 	selecting := func(value string) *v1.Pod {
 		return &v1.Pod{Spec: v1.PodSpec{NodeSelector: map[string]string{"disk": value}}}
 	}
-	setting := func(name string, hostNetwork bool) *v1.Pod {
-		return &v1.Pod{Spec: v1.PodSpec{HostNetwork: hostNetwork,
-			SecurityContext: &v1.PodSecurityContext{Sysctls: []v1.Sysctl{{Name: name, Value: "1"}}}}}
-	}
 	for _, c := range []struct {
 		name   string
 		pod    *v1.Pod
@@ -41,12 +37,6 @@ func TestAdmit(t *testing.T) {
 		{"selects the node", selecting("ssd"), nil, ""},
 		{"selects another", selecting("hdd"), nil,
 			"NodeAffinity Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"},
-		{"a safe sysctl", setting("kernel.shm_rmid_forced", true), nil, ""},
-		{"a safe sysctl with slashes", setting("net/ipv4/tcp_syncookies", false), nil, ""},
-		{"an unsafe sysctl", setting("kernel.shmmax", false), nil,
-			`SysctlForbidden Pod was rejected: forbidden sysctl: "kernel.shmmax" not allowlisted`},
-		{"the node's own sysctl", setting("net.ipv4.tcp_syncookies", true), nil,
-			`SysctlForbidden Pod was rejected: forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled`},
 	} {
 		got := ""
 		if v := Admit(node, c.pod, c.others); v != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
 	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
 
@@ -152,6 +153,9 @@ func (t *tasks) sandboxConfig(attempt uint32) *criv1.PodSandboxConfig {
 		c.Annotations = map[string]string{}
 	}
 	c.Annotations[runtime.AllocationAnnotation] = resize.Of(t.pod).String()
+	if first, ok := t.m.Users.Of(t.pod.UID); ok {
+		spec.MapSandbox(c, first)
+	}
 	return c
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/users"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
@@ -84,6 +85,9 @@ type Config struct {
 	Images images.Config
 	// Pressure returns what the node runs short of, sorted; nil stands for a node that never does.
 	Pressure func() []v1.NodeConditionType
+	// Security is what pods may ask for, Users gives ids to those with a user namespace.
+	Security Security
+	Users    *users.Ranges
 }
 
 // Manager has a worker for every pod of the node.
@@ -229,6 +233,11 @@ func (m *Manager) Sweep(ctx context.Context) {
 			found[uid] = runtime.Identity{UID: uid}
 		}
 	}
+	for _, uid := range m.Users.Pods() {
+		if _, ok := found[uid]; !ok {
+			found[uid] = runtime.Identity{UID: uid}
+		}
+	}
 	for uid := range m.Cgroups.Pods() {
 		if _, ok := found[uid]; !ok {
 			found[uid] = runtime.Identity{UID: uid}
@@ -309,6 +318,7 @@ func (m *Manager) forget(uid types.UID) {
 	m.objects.Release(uid)
 	m.images.Forget(uid)
 	m.volumes.Forget(uid)
+	m.Users.Release(uid)
 	m.Statuses.Forget(uid)
 	metrics.Probes.Forget(uid)
 }

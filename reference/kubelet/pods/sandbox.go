@@ -38,6 +38,10 @@ func (t *tasks) sandbox(ctx context.Context, p plan.Plan) {
 		t.holdPod("FailedCreatePodContainer", "unable to ensure pod container exists: "+err.Error())
 		return
 	}
+	if err := t.users(); err != nil {
+		t.holdPod("FailedCreatePodSandBox", "Failed to create pod sandbox: "+err.Error())
+		return
+	}
 	config := t.sandboxConfig(p.SandboxAttempt)
 	if err := os.MkdirAll(config.LogDirectory, 0o755); err != nil {
 		t.holdPod("FailedCreatePodSandBox", "Failed to create pod log directory: "+err.Error())
@@ -119,4 +123,29 @@ func (w *worker) erase(ctx context.Context) error {
 		failures = append(failures, os.RemoveAll(dir))
 	}
 	return errors.Join(failures...)
+}
+
+// users gives the pod users of its own if it asks for that.
+func (t *tasks) users() error {
+	if t.pod.Spec.HostUsers == nil || *t.pod.Spec.HostUsers {
+		return nil
+	}
+	if !mapsUsers(t.m.Node()) {
+		return errors.New("the node's container runtime does not support user namespaces")
+	}
+	_, err := t.m.Users.Take(t.pod.UID)
+	return err
+}
+
+// mapsUsers tells whether the node's default runtime handler has user namespaces.
+func mapsUsers(node *v1.Node) bool {
+	if node == nil {
+		return false
+	}
+	for _, h := range node.Status.RuntimeHandlers {
+		if h.Name == "" {
+			return h.Features != nil && h.Features.UserNamespaces != nil && *h.Features.UserNamespaces
+		}
+	}
+	return false
 }

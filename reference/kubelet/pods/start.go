@@ -134,6 +134,9 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		Env: vars, Mounts: mounts, Devices: devices, Target: target, Unified: t.m.Cgroups.Unified(), Swaps: t.m.Cgroups.Swaps(),
 	})
 	t.m.pinned(t.pod, c, config.Linux.Resources)
+	if first, ok := t.m.Users.Of(t.pod.UID); ok {
+		spec.MapContainer(config, first)
+	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Join(sandboxConfig.LogDirectory, config.LogPath)), 0o755); err != nil {
 		return failed("CreateContainerError", err)
 	}

@@ -26,13 +26,13 @@ var safeSysctls = sets.New(
 )
 
 // forbiddenSysctl says why the pod may not set the sysctls that it asks for; empty means that it may.
-func forbiddenSysctl(pod *v1.Pod) string {
+func forbiddenSysctl(pod *v1.Pod, unsafe []string) string {
 	if pod.Spec.SecurityContext == nil {
 		return ""
 	}
 	for _, s := range pod.Spec.SecurityContext.Sysctls {
 		name := sysctl.NormalizeName(s.Name)
-		if !safeSysctls.Has(name) {
+		if !safeSysctls.Has(name) && !allows(unsafe, name) {
 			return fmt.Sprintf("forbidden sysctl: %q not allowlisted", s.Name)
 		}
 		space, _, _ := sysctl.GetNamespace(name)

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +74,12 @@ func TestHostnameHasAtMost63Bytes(t *testing.T) {
 	if got := Hostname(pod); len(got) > 63 || got[len(got)-1] == '-' || got[len(got)-1] == '.' {
 		t.Errorf("got %q", got)
 	}
+	pod.Spec.HostnameOverride = ptr.To(strings.Repeat("o", 62) + ".x")
+	pod.Spec.Subdomain = "sub"
+	if got := Hostname(pod); got != *pod.Spec.HostnameOverride || Subdomain(pod, "cluster.local") != "" {
+		t.Errorf("an override of 64 bytes became %q in %q", got, Subdomain(pod, "cluster.local"))
+	}
+	pod.Spec.HostnameOverride = nil
 	pod.Spec.Hostname = "h"
 	if got := Hostname(pod); got != "h" {
 		t.Errorf("spec.hostname: got %q", got)

@@ -11,12 +11,13 @@ import (
 
 // Hostname is the name that the pod's containers have, at most 63 bytes.
 func Hostname(pod *v1.Pod) string {
+	if pod.Spec.HostnameOverride != nil {
+		// Its own limit, the kernel's, is 64 bytes.
+		return *pod.Spec.HostnameOverride
+	}
 	name := pod.Name
 	if pod.Spec.Hostname != "" {
 		name = pod.Spec.Hostname
-	}
-	if pod.Spec.HostnameOverride != nil {
-		name = *pod.Spec.HostnameOverride
 	}
 	if len(name) > 63 {
 		name = strings.TrimRight(name[:63], "-.")
@@ -24,9 +25,9 @@ func Hostname(pod *v1.Pod) string {
 	return name
 }
 
-// Subdomain is the DNS domain of the pod's hostname, empty without spec.subdomain.
+// Subdomain is the DNS domain of the pod's hostname, empty without spec.subdomain and for a name of its own (KEP-4762).
 func Subdomain(pod *v1.Pod, clusterDomain string) string {
-	if pod.Spec.Subdomain == "" {
+	if pod.Spec.Subdomain == "" || pod.Spec.HostnameOverride != nil {
 		return ""
 	}
 	return fmt.Sprintf("%s.%s.svc.%s", pod.Spec.Subdomain, pod.Namespace, clusterDomain)

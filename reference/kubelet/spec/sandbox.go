@@ -18,6 +18,8 @@ type Node struct {
 	Cgroups cgroups.Policy
 	// SeccompRoot is where profiles of the type Localhost are.
 	SeccompRoot string
+	// SeccompDefault gives RuntimeDefault to containers that name no profile.
+	SeccompDefault bool
 }
 
 // Sandbox returns the configuration of the pod's sandbox.

@@ -85,6 +85,7 @@ func (n Node) security(pod *v1.Pod, c *v1.Container, target string) *criv1.Linux
 	if caps := cs.Capabilities; caps != nil {
 		s.Capabilities = &criv1.Capability{AddCapabilities: capabilities(caps.Add), DropCapabilities: capabilities(caps.Drop)}
 	}
+	s.Apparmor = appArmor(pod, c)
 	if cs.ProcMount == nil || *cs.ProcMount != v1.UnmaskedProcMount {
 		s.MaskedPaths, s.ReadonlyPaths = maskedPaths, readonlyPaths
 	}
@@ -93,6 +94,9 @@ func (n Node) security(pod *v1.Pod, c *v1.Container, target string) *criv1.Linux
 
 func (n Node) seccomp(p *v1.SeccompProfile) *criv1.SecurityProfile {
 	if p == nil {
+		if n.SeccompDefault {
+			return &criv1.SecurityProfile{ProfileType: criv1.SecurityProfile_RuntimeDefault}
+		}
 		return &criv1.SecurityProfile{ProfileType: criv1.SecurityProfile_Unconfined}
 	}
 	switch p.Type {
