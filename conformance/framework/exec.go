@@ -68,9 +68,24 @@ func (f *Framework) Attach(ctx context.Context, pod, container string, stdin io.
 		remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout})
 }
 
-// stream opens a streaming subresource of a pod: over WebSocket, or over SPDY where a proxy or
-// an older server refuses the former.
+// Transport is how a client speaks on streams.
+type Transport string
+
+// The transports of Kubernetes. Any uses WebSocket, or SPDY where a proxy or an older server refuses the former.
+const (
+	Any       Transport = ""
+	WebSocket Transport = "WebSocket"
+	SPDY      Transport = "SPDY"
+)
+
+// stream opens a streaming subresource of a pod.
 func (f *Framework) stream(ctx context.Context, pod, subresource string, options runtime.Object, streams remotecommand.StreamOptions) error {
+	return f.Stream(ctx, Any, pod, subresource, options, streams)
+}
+
+// Stream opens a streaming subresource of a pod and returns when the other end has closed it. A command's exit code
+// other than 0 is a utilexec.CodeExitError.
+func (f *Framework) Stream(ctx context.Context, over Transport, pod, subresource string, options runtime.Object, streams remotecommand.StreamOptions) error {
 	request := f.API.CoreV1().RESTClient().Post().Namespace(f.Namespace).Resource("pods").Name(pod).
 		SubResource(subresource).VersionedParams(options, scheme.ParameterCodec)
 	config := rest.CopyConfig(f.Config)
@@ -81,6 +96,12 @@ func (f *Framework) stream(ctx context.Context, pod, subresource string, options
 	spdy, err := remotecommand.NewSPDYExecutor(config, "POST", request.URL())
 	if err != nil {
 		return err
+	}
+	switch over {
+	case WebSocket:
+		return websocket.StreamWithContext(ctx, streams)
+	case SPDY:
+		return spdy.StreamWithContext(ctx, streams)
 	}
 	executor, err := remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)

@@ -32,6 +32,8 @@ type Source struct {
 	Services        []*v1.Service
 	// Allocatable stands in for limits that a container does not have.
 	Allocatable v1.ResourceList
+	// Dir is where the pod's emptyDir of a name is, for files of variables.
+	Dir func(volume string) string
 }
 
 // Container returns the container's variables. Those of `env` win over `envFrom`, and both
@@ -105,6 +107,8 @@ func (s Source) value(ctx context.Context, c *v1.Container, e *v1.EnvVar, known 
 			return string(value), true, nil
 		}
 		return missing(optional, "couldn't find key %v in Secret %v/%v", ref.Key, s.Pod.Namespace, ref.Name)
+	case from.FileKeyRef != nil:
+		return s.fromFile(from.FileKeyRef)
 	}
 	return "", true, nil
 }

@@ -130,6 +130,7 @@ func (w *worker) hook(id string, running bool) {
 func (t *tasks) source() env.Source {
 	s := env.Source{
 		Pod: t.pod, HostIPs: t.m.HostIPs, PodIPs: t.ips(), Objects: t.m.objects, Services: t.m.Services(),
+		Dir: func(volume string) string { return t.m.volumes.EmptyDir(t.pod.UID, volume) },
 	}
 	if node := t.m.Node(); node != nil {
 		s.Allocatable = node.Status.Allocatable

@@ -70,6 +70,11 @@ func (f *Failure) Error() string {
 // PodDir is where everything of a pod is on the node.
 func (m *Manager) PodDir(uid types.UID) string { return filepath.Join(m.root, "pods", string(uid)) }
 
+// EmptyDir is where the pod's emptyDir volume of that name is.
+func (m *Manager) EmptyDir(uid types.UID, name string) string {
+	return m.dir(uid, &v1.Volume{Name: name, VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}})
+}
+
 // Forget drops what is kept in memory of a pod that is gone.
 func (m *Manager) Forget(uid types.UID) {
 	if c, ok := m.tokens.(*TokenCache); ok {
