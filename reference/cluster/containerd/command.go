@@ -1,6 +1,9 @@
 package containerd
 
 import (
+	"os"
+	"path/filepath"
+
 	"github.com/containerd/containerd/v2/cmd/containerd/command"
 	"github.com/spf13/cobra"
 
@@ -15,6 +18,12 @@ func Command() *cobra.Command {
 		Short:              "Run the container runtime of a node",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			programs := filepath.Dir(self)
+			go removeLeftovers(cmd.Context(), survey(programs), programs)
 			return command.App().Run(cmd.Context(), append([]string{"containerd"}, args...))
 		},
 	}
