@@ -57,7 +57,7 @@ func TestPartsLeftOutAreNotStarted(t *testing.T) {
 		return all
 	}
 	c := &Cluster{Name: "x", DataDir: "/d", Members: Members{Nodes: 1}}
-	if got, want := names(c), []string{"apiserver", "registry", "controllers", "scheduler", "containerd", "kubelet", "proxy"}; !reflect.DeepEqual(got, want) {
+	if got, want := names(c), []string{"apiserver", "registry", "controllers", "scheduler", "containerd", "proxy", "kubelet"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("all parts: %v", got)
 	}
 	c.Without = Parts

@@ -217,7 +217,7 @@ func Run(ctx context.Context, o Options) error {
 		})
 	}
 	group.Go(func() {
-		if shutDown(ctx, told, o.Kubelet, self, manager, recorder) {
+		if shutDown(ctx, told, complete, o.Kubelet, self, manager, recorder) {
 			cancel()
 		}
 	})

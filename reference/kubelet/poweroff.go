@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -30,9 +31,12 @@ func poweringOff(ctx context.Context) <-chan os.Signal {
 	return told
 }
 
-// shutDown ends the node's pods gracefully, if the configuration gives them time, as soon as the node is said to shut down. It
-// tells whether it was.
-func shutDown(ctx context.Context, told <-chan os.Signal, c *kubeletv1beta1.KubeletConfiguration, self *node.Self, m *pods.Manager, r record.EventRecorder) bool {
+// knownIn is how long an agent that is told of the shutdown as it starts waits to learn which pods there are to end.
+const knownIn = 5 * time.Second
+
+// shutDown ends the node's pods gracefully, if the configuration gives them time, as soon as the node is said to shut down and
+// complete is closed, when all pods are known. It tells whether it was.
+func shutDown(ctx context.Context, told <-chan os.Signal, complete <-chan struct{}, c *kubeletv1beta1.KubeletConfiguration, self *node.Self, m *pods.Manager, r record.EventRecorder) bool {
 	select {
 	case <-ctx.Done():
 		return false
@@ -46,6 +50,13 @@ func shutDown(ctx context.Context, told <-chan os.Signal, c *kubeletv1beta1.Kube
 	if n := self.Node(); n != nil {
 		ref := &v1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: n.Name, UID: n.UID}
 		r.Event(ref, v1.EventTypeNormal, "Shutdown", "Shutdown manager detected shutdown event")
+	}
+	select {
+	case <-complete:
+	case <-ctx.Done():
+		return false
+	case <-time.After(knownIn):
+		klog.FromContext(ctx).Info("The node shuts down before the agent knows all of its pods")
 	}
 	m.Close()
 	self.ShutDown(ctx)
