@@ -13,6 +13,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	. "github.com/etalon-dev/etalon/conformance/framework"
@@ -52,6 +53,36 @@ func unused(status corev1.ConditionStatus) func([]*corev1.PersistentVolumeClaim)
 	})
 }
 
+// suspendDefaults has no StorageClass be a default until the spec has ended, and waits until new claims get none.
+func suspendDefaults(ctx context.Context, f *Framework) {
+	GinkgoHelper()
+	classes := f.API.StorageV1().StorageClasses()
+	list, err := classes.List(ctx, metav1.ListOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	set := func(ctx context.Context, name, value string) error {
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, defaultClass, value)
+		_, err := classes.Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		return err
+	}
+	for _, c := range list.Items {
+		if c.Annotations[defaultClass] == "true" {
+			DeferCleanup(func(ctx SpecContext) {
+				Expect(set(ctx, c.Name, "true")).To(Succeed(), "class %s is to be a default again", c.Name)
+			})
+			Expect(set(ctx, c.Name, "false")).To(Succeed())
+		}
+	}
+	f.WaitUntil(ctx, "claims get no class", SettleTimeout, func(ctx context.Context) (bool, string) {
+		probe := claim("probe", "", "1Gi")
+		probe.Spec.StorageClassName = nil
+		got, err := f.API.CoreV1().PersistentVolumeClaims(f.Namespace).Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err != nil {
+			return false, err.Error()
+		}
+		return got.Spec.StorageClassName == nil, fmt.Sprintf("class %q", ptr.Deref(got.Spec.StorageClassName, ""))
+	})
+}
+
 var _ = Describe("claims and those who use them", func() {
 	f := New()
 
@@ -81,15 +112,9 @@ var _ = Describe("claims and those who use them", func() {
 		pvcs.MustReach(ctx, "the claim is Bound to the volume that was made", boundTo("c", v))
 	})
 
-	// Serial: while it runs, its class is the cluster's default.
+	// Serial: while it runs, the cluster has no default class at first, and then the spec's.
 	f.It("storage/default-later", func(ctx SpecContext) {
-		list, err := f.API.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		for _, c := range list.Items {
-			if c.Annotations[defaultClass] == "true" {
-				Skip(fmt.Sprintf("needs a cluster without a default StorageClass: %s is one", c.Name))
-			}
-		}
+		suspendDefaults(ctx, f)
 		pvcs := claims(ctx, f)
 		c := claim("c", "", "1Gi")
 		c.Spec.StorageClassName = nil
