@@ -19,7 +19,7 @@ LDFLAGS := -s -w \
 # Our own programs are static without cgo; only runc needs it, for seccomp.
 STATIC := CGO_ENABLED=0 $(GO) build -ldflags '-s -w'
 CNI := github.com/containernetworking/plugins/plugins
-PROGRAMS := etalon etalon-init tool pause containerd-shim-runc-v2 runc ptp host-local loopback portmap
+PROGRAMS := etalon etalon-init tool pause csi containerd-shim-runc-v2 runc ptp host-local loopback portmap
 
 sources = $(shell find $(1) -type f \( -name '*.go' -o -name '*.yaml' -o -name '*.json' \) -not -name '*_test.go' -not -path './$(BIN)/*' 2>/dev/null)
 
@@ -38,6 +38,8 @@ $(BIN)/etalon-init: go.mod $(call sources,reference/cluster/init)
 	$(STATIC) -o $@ ./reference/cluster/init
 $(BIN)/tool: go.mod $(call sources,fixtures/images/tool)
 	$(STATIC) -o $@ ./fixtures/images/tool
+$(BIN)/csi: go.mod go.sum $(call sources,fixtures/csi) $(call sources,fixtures/images/csi)
+	$(STATIC) -o $@ ./fixtures/images/csi
 $(BIN)/pause: go.mod $(call sources,fixtures/images/pause)
 	$(STATIC) -o $@ ./fixtures/images/pause
 
