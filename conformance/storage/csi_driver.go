@@ -1,0 +1,160 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	. "github.com/etalon-dev/etalon/conformance/framework"
+	"github.com/etalon-dev/etalon/fixtures/csi/deploy"
+)
+
+// csiDriver is the fixtures' driver, deployed for one spec under a name of its own.
+type csiDriver struct {
+	f    *Framework
+	name string
+	// node is the one that consumers run on, pod the driver's pod there.
+	node corev1.Node
+	pod  string
+}
+
+// driverCall is one that the driver got.
+type driverCall struct {
+	Method   string
+	Volume   string
+	Target   string
+	Context  map[string]string
+	Readonly bool
+	Bytes    int64
+	Error    string
+}
+
+// startDriver deploys the driver, and waits until a node's CSINode names it.
+func startDriver(ctx context.Context, f *Framework, change ...func(*storagev1.CSIDriver)) *csiDriver {
+	GinkgoHelper()
+	d := &csiDriver{f: f, name: f.Namespace + ".etalon.dev", node: f.Nodes(ctx)[0]}
+	objects, err := deploy.Objects(d.name, f.Namespace, Image("csi"))
+	Expect(err).NotTo(HaveOccurred())
+	pods := f.WatchPods(ctx, "app=csi")
+	for _, o := range objects {
+		if c, is := o.(*storagev1.CSIDriver); is {
+			for _, apply := range change {
+				apply(c)
+			}
+		}
+		if o.GetNamespace() == "" {
+			f.CreateForCluster(ctx, o)
+		} else {
+			f.Create(ctx, o)
+		}
+	}
+	DeferCleanup(d.drain, NodeTimeout(2*CleanUpTimeout))
+	here := func(p *corev1.Pod) bool { return p.Spec.NodeName == d.node.Name && Ready(p) }
+	found := pods.MustReach(ctx, "the driver is ready on node "+d.node.Name, func(all []*corev1.Pod) bool { return slices.ContainsFunc(all, here) })
+	d.pod = found[slices.IndexFunc(found, here)].Name
+	Eventually(ctx, func(ctx context.Context) ([]string, error) { return d.registered(ctx) }).
+		WithTimeout(PodTimeout).WithPolling(100*time.Millisecond).Should(ContainElement(d.name), "the CSINode of %s names the driver", d.node.Name)
+	return d
+}
+
+func (d *csiDriver) registered(ctx context.Context) ([]string, error) {
+	n, err := d.f.API.StorageV1().CSINodes().Get(ctx, d.node.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, driver := range n.Spec.Drivers {
+		names = append(names, driver.Name)
+	}
+	return names, nil
+}
+
+// drain removes what uses the driver while it is still there to give volumes back.
+func (d *csiDriver) drain(ctx SpecContext) {
+	api := d.f.API.CoreV1()
+	consumers := metav1.ListOptions{LabelSelector: "app!=csi"}
+	Expect(api.Pods(d.f.Namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, consumers)).To(Succeed())
+	Eventually(ctx, func(ctx context.Context) (int, error) {
+		left, err := api.Pods(d.f.Namespace).List(ctx, consumers)
+		return len(left.Items), err
+	}).WithTimeout(CleanUpTimeout).WithPolling(200*time.Millisecond).Should(BeZero(), "the pods that use the driver are gone")
+	Expect(api.PersistentVolumeClaims(d.f.Namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
+	Eventually(ctx, func(ctx context.Context) (left []string, err error) {
+		all, err := api.PersistentVolumes().List(ctx, metav1.ListOptions{})
+		for _, v := range all.Items {
+			if v.Spec.CSI != nil && v.Spec.CSI.Driver == d.name {
+				left = append(left, v.Name)
+			}
+		}
+		return left, err
+	}).WithTimeout(CleanUpTimeout).WithPolling(200*time.Millisecond).Should(BeEmpty(), "the driver's volumes are gone")
+}
+
+// calls are those that the driver got and did not refuse.
+func (d *csiDriver) calls(ctx context.Context, methods ...string) []driverCall {
+	GinkgoHelper()
+	var out []driverCall
+	for line := range strings.Lines(d.f.MustExec(ctx, d.pod, "driver", "/csi", "calls")) {
+		var c driverCall
+		Expect(json.Unmarshal([]byte(line), &c)).To(Succeed())
+		if c.Error == "" && (len(methods) == 0 || slices.Contains(methods, c.Method)) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func methodsOf(calls []driverCall) []string {
+	out := []string{}
+	for _, c := range calls {
+		out = append(out, c.Method)
+	}
+	return out
+}
+
+// claims is a claim of the driver's class.
+func (d *csiDriver) claim(name string) *corev1.PersistentVolumeClaim { return claim(name, d.name, "8Mi") }
+
+// consumer is a pod on the driver's node that has the volume at /data.
+func (d *csiDriver) consumer(name string, source corev1.VolumeSource, args ...string) *corev1.Pod {
+	if len(args) == 0 {
+		args = []string{"sleep", "1h"}
+	}
+	pod := Pod(name, args...)
+	pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: d.node.Labels[corev1.LabelHostname]}
+	pod.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: source}}
+	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
+	return pod
+}
+
+func fromClaim(name string) corev1.VolumeSource {
+	return corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name}}
+}
+
+// start creates the pod and waits until it is ready.
+func (d *csiDriver) start(ctx context.Context, pod *corev1.Pod) {
+	GinkgoHelper()
+	watched := d.f.WatchPod(ctx, pod.Name)
+	d.f.Create(ctx, pod)
+	watched.MustReach(ctx, "pod "+pod.Name+" is ready", func(pods []*corev1.Pod) bool { return slices.ContainsFunc(pods, Ready) })
+}
+
+// end deletes the pod and waits until it is gone.
+func (d *csiDriver) end(ctx context.Context, pod *corev1.Pod) {
+	GinkgoHelper()
+	watched := d.f.WatchPod(ctx, pod.Name)
+	d.f.Delete(ctx, pod)
+	watched.MustReach(ctx, "pod "+pod.Name+" is gone", func(pods []*corev1.Pod) bool { return len(pods) == 0 })
+}
