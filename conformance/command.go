@@ -59,7 +59,7 @@ The exit status is 0 when nothing failed, 1 when something did, 2 for wrong usag
 	flags.BoolVar(&o.DryRun, "dry-run", false, "run nothing, but report as if: everything counts as not run")
 	flags.IntVar(&o.Procs, "procs", DefaultProcs(), "how many specs run at a time")
 	flags.StringVar(&o.ReportDir, "report", "", "write junit.xml, report.json and report.yaml into this directory")
-	flags.StringVar(&o.Images, "images-from", "", "take the test images from this registry (REGISTRY/tool:v1); default: etalon.dev")
+	flags.StringVar(&o.Images, "images-from", "", "take the test images from this registry (REGISTRY/tool:v1, csi:v1); default: etalon.dev")
 	flags.DurationVar(&o.Timeout, "timeout", time.Hour, "of the whole run; 0 for none")
 	flags.Float64Var(&o.TimeoutScale, "timeout-scale", 1, "multiply every timeout within specs, for slow clusters")
 	flags.BoolVar(&o.FailFast, "fail-fast", false, "stop at the first failure")

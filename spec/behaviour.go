@@ -87,16 +87,20 @@ const (
 	SupplementalGroupsPolicy = "supplemental-groups-policy"
 )
 
+// KubeletDirectory is the need of nodes whose kubelets have their directory at /var/lib/kubelet, where CSI drivers look for it.
+const KubeletDirectory = "kubelet-directory"
+
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
 // KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods,
-// DefaultStorageClass, UserNamespaces, SupplementalGroupsPolicy, or FreeGroup and a group.
+// DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
-	if need == StandInNodes || need == PodMetrics || need == StaticPods || need == DefaultStorageClass || need == UserNamespaces || need == SupplementalGroupsPolicy {
+	switch need {
+	case StandInNodes, PodMetrics, StaticPods, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy:
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

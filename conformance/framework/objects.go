@@ -29,7 +29,7 @@ var clusterScoped = map[string]bool{
 	"ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
 	"MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
 	"ValidatingWebhookConfiguration": true, "MutatingWebhookConfiguration": true,
-	"CertificateSigningRequest": true, "VolumeAttributesClass": true,
+	"CertificateSigningRequest": true, "VolumeAttributesClass": true, "CSIDriver": true,
 }
 
 // Create creates objects in the spec's namespace (or their own, when set); what the server
