@@ -77,6 +77,9 @@ const PodMetrics = "pod-metrics"
 // StaticPods is the need that kubelets take static pods from a directory, which a pod can write to.
 const StaticPods = "static-pods"
 
+// PodPidsLimit is the need that kubelets bound the processes of a pod, to a number that a test may try to exceed.
+const PodPidsLimit = "pod-pids-limit"
+
 // DefaultStorageClass is the need of a default StorageClass whose provisioner makes volumes on demand.
 const DefaultStorageClass = "default-storage-class"
 
@@ -93,14 +96,14 @@ const KubeletDirectory = "kubelet-directory"
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
-// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods,
+// KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods, PodPidsLimit,
 // DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
 	switch need {
-	case StandInNodes, PodMetrics, StaticPods, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy:
+	case StandInNodes, PodMetrics, StaticPods, PodPidsLimit, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy:
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

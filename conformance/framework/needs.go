@@ -27,6 +27,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.StaticPods {
 			f.skipWithoutStaticPods(ctx)
 		}
+		if need == spec.PodPidsLimit {
+			f.skipWithoutPidsLimit(ctx)
+		}
 		if need == spec.DefaultStorageClass {
 			f.skipWithoutDefaultClass(ctx)
 		}

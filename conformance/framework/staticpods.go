@@ -2,9 +2,7 @@ package framework
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -23,16 +21,11 @@ func (f *Framework) StaticPodPath(ctx context.Context, node string) string {
 
 func (f *Framework) staticPodPath(ctx context.Context, node string) (path, why string) {
 	GinkgoHelper()
-	answer := f.Ask(ctx, http.MethodGet, "/api/v1/nodes/"+node+"/proxy/configz", "")
-	var z struct {
-		KubeletConfig struct {
-			StaticPodPath string `json:"staticPodPath"`
-		} `json:"kubeletconfig"`
+	config, why := f.kubeletConfig(ctx, node)
+	if why == "" {
+		why = "its kubelet takes none"
 	}
-	if answer.Code != http.StatusOK || json.Unmarshal(answer.Body, &z) != nil {
-		return "", fmt.Sprintf("its kubelet does not say: %.200s", answer)
-	}
-	return z.KubeletConfig.StaticPodPath, "its kubelet takes none"
+	return config.StaticPodPath, why
 }
 
 // skipWithoutStaticPods skips the spec unless the kubelet of the first node takes static pods from a directory.

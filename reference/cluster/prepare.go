@@ -116,6 +116,7 @@ func (u *up) prepare(ctx context.Context, o Options) error {
 // sharedDisk is the nodes' configuration where none is given. The documented default of imagefs.available, 15 %, is
 // for a disk that is the node's own: here all nodes have that of the machine, where an eviction frees next to nothing
 // of what others fill, and one threshold crossed is crossed on all of them. Images go when that one is crossed, not before.
+// As for the disk, so for processes: the machine has one table of them, which no pod is to fill.
 const sharedDisk = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 mergeDefaultEvictionSettings: true
@@ -123,6 +124,7 @@ evictionHard:
   imagefs.available: 10%
 imageGCHighThresholdPercent: 95
 imageGCLowThresholdPercent: 94
+podPidsLimit: 2048
 `
 
 // keepKubeletConfig copies the nodes' KubeletConfiguration, so that nodes of a later `up` are like the first.
