@@ -17,14 +17,15 @@ var _ = Describe("the rotation of logs", func() {
 	f := New()
 
 	f.It("pods/logs-rotated", func(ctx SpecContext) {
-		const lines = 400_000
-		// 20 MB at once, twice as much as a kubelet keeps in one file; the pauses are for it to notice.
-		f.Create(ctx, Once("talks", "sh", fmt.Sprintf("log-lines %d; sleep 25s; log-lines 50000; sleep 1s; echo end", lines)))
+		// About 19 MB at once, more than the 10 MiB that a kubelet keeps in one file by default and less than two such files;
+		// the pause is for it to notice. What comes after fits into the file that is begun then: none is begun at the very end.
+		const lines, more = 380_000, 5_000
+		f.Create(ctx, Once("talks", "sh", fmt.Sprintf("log-lines %d; sleep 25s; log-lines %d; sleep 1s; echo end", lines, more)))
 		f.WaitPodRunning(ctx, "talks")
 		follower := f.FollowLogs(ctx, "talks", "main")
 		heard := follower.WaitEnd(ctx, f)
 		f.WaitPodSucceeded(ctx, "talks")
-		Expect(heard).To(HaveLen(lines+50_001), "lines that a follower was sent")
+		Expect(heard).To(HaveLen(lines+more+1), "lines that a follower was sent")
 		for i, line := range heard {
 			n := i + 1
 			if n > lines {
@@ -34,7 +35,7 @@ var _ = Describe("the rotation of logs", func() {
 				Fail(fmt.Sprintf("wanted: line %d a follower was sent is %q\n  seen: %q", i+1, want, line))
 			}
 		}
-		Expect(f.Logs(ctx, "talks", corev1.PodLogOptions{TailLines: ptr.To[int64](2)})).To(Equal("line 50000\nend\n"))
+		Expect(f.Logs(ctx, "talks", corev1.PodLogOptions{TailLines: ptr.To[int64](2)})).To(Equal(fmt.Sprintf("line %d\nend\n", more)))
 		// Older files may be left out, but nothing between the first line that is shown and the last.
 		all := strings.Split(strings.TrimSuffix(f.Logs(ctx, "talks", corev1.PodLogOptions{}), "\n"), "\n")
 		Expect(len(all)).To(BeNumerically("<=", len(heard)))

@@ -38,6 +38,7 @@ var _ = Describe("options of logs", func() {
 		between := metav1.NewTime(first.Add(late.Sub(first) / 2).Truncate(time.Second))
 		Expect(f.Logs(ctx, "lines", corev1.PodLogOptions{SinceTime: &between})).To(Equal("late 1\nlate 2\nlate 3\n"))
 		Expect(f.Logs(ctx, "lines", corev1.PodLogOptions{SinceTime: &between, TailLines: ptr.To[int64](2)})).To(Equal("late 2\nlate 3\n"))
+		Expect(f.Logs(ctx, "lines", corev1.PodLogOptions{SinceTime: &between, TailLines: ptr.To[int64](5)})).To(Equal("late 1\nlate 2\nlate 3\n"))
 		Expect(f.Logs(ctx, "lines", corev1.PodLogOptions{SinceTime: &between, LimitBytes: ptr.To[int64](9)})).To(Equal("late 1\nla"))
 		Expect(f.Logs(ctx, "lines", corev1.PodLogOptions{TailLines: ptr.To[int64](4), LimitBytes: ptr.To[int64](14)})).To(Equal("line 5\nlate 1\n"))
 		stamped := f.Logs(ctx, "lines", corev1.PodLogOptions{SinceTime: &between, TailLines: ptr.To[int64](1), Timestamps: true})
@@ -65,7 +66,7 @@ var _ = Describe("options of logs", func() {
 	f.It("pods/logs-waiting", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "waits")
 		pod := Pod("waits", "sleep", "1h")
-		pod.Spec.Containers[0].Image = "etalon.dev/none-such:v1"
+		pod.Spec.Containers[0].Image = noSuchImage
 		f.Create(ctx, pod)
 		watched.MustReach(ctx, "it waits for its image", one(func(p *corev1.Pod) bool { return WaitingReason(p, "main") == "ImagePullBackOff" }))
 		f.WaitUntil(ctx, "the refusal says why there is no log", PodTimeout, func(ctx context.Context) (bool, string) {

@@ -133,7 +133,7 @@ var _ = Describe("namespaces of the kernel", func() {
 			pod := Idle()
 			pod.Spec.HostUsers = ptr.To(false)
 			share(&pod.Spec)
-			MustRefuse(f.DryCreate(ctx, pod), 422, "hostUsers")
+			MustRefuse(f.DryCreate(ctx, pod), 422, "ostUsers") // as hostUsers, or pod.Spec.HostUsers
 		}
 	})
 

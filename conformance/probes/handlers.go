@@ -93,7 +93,7 @@ var _ = Describe("TCP, exec and gRPC probes", func() {
 		pod := Server("deaf")
 		pod.Spec.Containers[0].ReadinessProbe = probe(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 81}}, func(p *corev1.Probe) { p.TimeoutSeconds = 2 })
 		f.Create(ctx, pod)
-		waitEvent(ctx, f, pod, "Unhealthy", "Readiness probe failed: ", "failed to connect service")
+		waitEvent(ctx, f, pod, "Unhealthy", "Readiness probe failed: ", ":81")
 		watched.MustNever(ctx, "it is ready", one(Ready), Quiet)
 	})
 })

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -64,10 +65,20 @@ var _ = Describe("readiness probes", func() {
 		pod.Spec.Containers[0].ReadinessProbe = probe(run("/tool", "cat", "/tmp/ready"))
 		pod.Spec.Containers = append(pod.Spec.Containers, Container("unasked", "sleep", "1h"))
 		f.Create(ctx, pod)
+		var told atomic.Bool
+		watched.Throughout(ctx, "it is not ready before its probe succeeds, not even at first", func(pods []*corev1.Pod) string {
+			for _, p := range pods {
+				if Status(p, "main").Ready && !told.Load() {
+					return "it is ready"
+				}
+			}
+			return ""
+		})
 		watched.MustReach(ctx, "both run, and the container without a probe is ready at once", one(func(p *corev1.Pod) bool {
 			return Status(p, "unasked").Ready && Status(p, "main").State.Running != nil && !Status(p, "main").Ready
 		}))
 		watched.MustNever(ctx, "it is ready before its probe succeeds", one(Ready), Quiet)
+		told.Store(true)
 		f.MustExec(ctx, "later", "main", "/tool", "touch", "/tmp/ready")
 		watched.MustReach(ctx, "it is ready", one(Ready))
 	})
@@ -165,6 +176,9 @@ var _ = Describe("readiness probes", func() {
 			return ptr.Deref(c.Terminating, false) && ptr.Deref(c.Serving, false) && !ptr.Deref(c.Ready, true)
 		}))
 		post(ctx, f, "ending", "/unready")
+		watched.MustReach(ctx, "its probe fails, and it runs on and is not ready", one(func(p *corev1.Pod) bool {
+			return p.DeletionTimestamp != nil && !Status(p, "main").Ready && Status(p, "main").State.Running != nil
+		}))
 		slices.MustReach(ctx, "its probe fails, and it serves no longer", endpoint(address, func(c discoveryv1.EndpointConditions) bool {
 			return ptr.Deref(c.Terminating, false) && !ptr.Deref(c.Serving, true)
 		}))

@@ -34,14 +34,15 @@ var _ = Describe("limits", func() {
 	})
 
 	f.It("resources/cpu-weight", func(ctx SpecContext) {
-		pod := sized("p", list("cpu", "20m"), nil, "sleep", "1h")
+		// In version 2 of cgroups, about 26m of CPU are one unit of weight.
+		pod := sized("p", list("cpu", "100m"), nil, "sleep", "1h")
 		pod.Spec.Containers = append(pod.Spec.Containers, Container("more", "sleep", "1h"), Container("none", "sleep", "1h"))
-		pod.Spec.Containers[1].Resources.Requests = list("cpu", "80m")
+		pod.Spec.Containers[1].Resources.Requests = list("cpu", "300m")
 		f.Create(ctx, pod)
 		f.WaitPodReady(ctx, "p")
 		some, more, none := cgroup{f, "p", "main"}.weight(ctx), cgroup{f, "p", "more"}.weight(ctx), cgroup{f, "p", "none"}.weight(ctx)
-		Expect(none).To(BeNumerically("<", some), "weight of a container that requests nothing, and 20m")
-		Expect(some).To(BeNumerically("<", more), "weight of containers that request 20m and 80m")
+		Expect(none).To(BeNumerically("<", some), "weight of a container that requests nothing, and 100m")
+		Expect(some).To(BeNumerically("<", more), "weight of containers that request 100m and 300m")
 	})
 
 	f.It("resources/no-limits", func(ctx SpecContext) {
@@ -129,7 +130,8 @@ var _ = Describe("limits", func() {
 			failed := f.WaitPodFailed(ctx, name)
 			Expect(failed.Status.Reason).To(Equal("OutOf" + name))
 			Expect(failed.Status.Message).To(ContainSubstring("Node didn't have enough resource: " + name))
-			Expect(failed.Status.ContainerStatuses).To(BeEmpty())
+			Expect(Status(failed, "main").State.Running).To(BeNil())
+			Expect(Status(failed, "main").ContainerID).To(BeEmpty(), "its container was made")
 		}
 	})
 })

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	resourcehelper "k8s.io/component-helpers/resource"
 
 	. "github.com/etalon-dev/etalon/conformance/framework"
 )
@@ -133,8 +134,17 @@ var _ = Describe("resize", func() {
 		watched, pod := begin(ctx, sized("p", list("cpu", "10m"), nil, "sleep", "1h"))
 		node, err := f.API.CoreV1().Nodes().Get(ctx, pod.Spec.NodeName, metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		// Each of the two is less than what the node has, and both are more: the room that others leave does not matter.
-		part := resource.NewMilliQuantity(node.Status.Allocatable.Cpu().MilliValue()*55/100, resource.DecimalSI).String()
+		others, err := f.API.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node.Name})
+		Expect(err).NotTo(HaveOccurred())
+		free := node.Status.Allocatable.Cpu().MilliValue()
+		for i := range others.Items {
+			if p := &others.Items[i]; p.UID != pod.UID && !Ended(p) {
+				requests := resourcehelper.PodRequests(p, resourcehelper.PodResourcesOptions{})
+				free -= requests.Cpu().MilliValue()
+			}
+		}
+		// Either of the two fits into what the node has left, and both do not.
+		part := resource.NewMilliQuantity(free*60/100, resource.DecimalSI).String()
 		filler := sized("filler", list("cpu", part), nil, "sleep", "1h")
 		filler.Spec.NodeSelector = map[string]string{corev1.LabelHostname: node.Labels[corev1.LabelHostname]}
 		f.Create(ctx, filler)
