@@ -172,6 +172,18 @@ var _ = Describe("namespaces of the kernel", func() {
 		}
 	})
 
+	f.It("pods/os", func(ctx SpecContext) {
+		watched := f.WatchPod(ctx, "foreign")
+		own, foreign := Pod("own", "sleep", "1h"), Pod("foreign", "sleep", "1h")
+		own.Spec.OS, foreign.Spec.OS = &corev1.PodOS{Name: corev1.Linux}, &corev1.PodOS{Name: corev1.Windows}
+		foreign.Spec.NodeName = f.Nodes(ctx)[0].Name
+		f.Create(ctx, own, foreign)
+		failed := watched.MustReach(ctx, "the node rejects it", one(func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodFailed }))[0]
+		Expect(failed.Status.Reason).To(Equal("PodOSNotSupported"))
+		Expect(begun(failed, "main")).To(BeFalse(), "its container was started")
+		f.WaitPodReady(ctx, "own")
+	})
+
 	f.It("pods/windows-options", func(ctx SpecContext) {
 		pod := Pod("portable", "sleep", "1h")
 		pod.Spec.SecurityContext = &corev1.PodSecurityContext{WindowsOptions: &corev1.WindowsSecurityContextOptions{RunAsUserName: ptr.To("ContainerUser")}}

@@ -21,6 +21,10 @@ import (
 // Admit tells whether the node takes the pod beside those that it has; nil means that it does.
 // Whoever assigned the pod should have seen to it, but a pod may name its node itself.
 func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
+	// docs: concepts/workloads/pods#pod-os
+	if os := pod.Spec.OS; os != nil && os.Name != v1.Linux {
+		return rejected("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+	}
 	if fits, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err != nil || !fits {
 		return rejected("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
 	}

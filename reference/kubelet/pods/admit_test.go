@@ -35,6 +35,9 @@ func TestAdmit(t *testing.T) {
 		{"too many pods", asks("0"), []*v1.Pod{asks("0"), asks("0"), asks("0")},
 			"OutOfpods Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3"},
 		{"selects the node", selecting("ssd"), nil, ""},
+		{"is for this kind of node", &v1.Pod{Spec: v1.PodSpec{OS: &v1.PodOS{Name: v1.Linux}}}, nil, ""},
+		{"is for another kind of node", &v1.Pod{Spec: v1.PodSpec{OS: &v1.PodOS{Name: v1.Windows}}}, nil,
+			"PodOSNotSupported Pod was rejected: Failed to admit pod as the OS field doesn't match node OS"},
 		{"selects another", selecting("hdd"), nil,
 			"NodeAffinity Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"},
 	} {
