@@ -189,6 +189,7 @@ func Run(ctx context.Context, o Options) error {
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName, Kubelet: o.Kubelet,
 		Stats: stats.New(stats.Config{
 			NodeName: o.NodeName, Reader: stats.Detect(groups.Unified()), Runtime: rt, ImageFS: rt.Images.ImageFsInfo, Pods: manager.Pods, Claimed: mounts.Names,
+			Measure: measuring(ctx, mounts),
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory), Policy: policy,
 		}),
 		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},

@@ -5,12 +5,30 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	registration "k8s.io/kubelet/pkg/apis/pluginregistration/v1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/csi"
 	"github.com/etalon-dev/etalon/reference/kubelet/plugins"
+	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
+
+// measureTimeout is how long who asks for the numbers of all volumes waits for a driver to tell of one.
+const measureTimeout = 10 * time.Second
+
+// measuring asks those who keep volumes how full they are.
+func measuring(ctx context.Context, mounts *volumes.Manager) func(types.UID, string) (*volumes.Usage, bool) {
+	return func(pod types.UID, volume string) (*volumes.Usage, bool) {
+		ctx, cancel := context.WithTimeout(ctx, measureTimeout)
+		defer cancel()
+		u, asked, err := mounts.Measure(ctx, pod, volume)
+		if err != nil {
+			klog.FromContext(ctx).V(2).Info("Cannot learn how full the volume is", "uid", pod, "volume", volume, "err", err)
+		}
+		return u, asked
+	}
+}
 
 // registerPlugins takes in the plugins that are on the node or come, until ctx ends.
 func registerPlugins(ctx context.Context, root string, drivers *csi.Drivers) {

@@ -35,7 +35,9 @@ func (p *Plugin) attachment(ctx context.Context, r *volumes.Record) (map[string]
 		"timed out waiting for external-attacher of %s CSI driver to attach volume %s", r.Spec.CSI.Driver, r.Spec.CSI.VolumeHandle))
 	defer cancel()
 	for {
-		if err := p.nodeSays(ctx, unique); err != nil {
+		if err := p.nodeSays(ctx, unique); errors.Is(err, context.DeadlineExceeded) {
+			return nil, &volumes.Unattached{}
+		} else if err != nil {
 			return nil, err
 		}
 		found, err := p.Client.StorageV1().VolumeAttachments().Get(ctx, attachmentName(r, p.NodeName), metav1.GetOptions{})
@@ -62,15 +64,12 @@ func (p *Plugin) nodeSays(ctx context.Context, volume v1.UniqueVolumeName) error
 		if err == nil && attachedTo(n, volume) {
 			return nil
 		}
-		if err == nil {
-			err = p.follow(ctx, n, volume)
-			if err == nil {
-				return nil
-			}
+		if err == nil && p.follow(ctx, n, volume) == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -3,10 +3,13 @@ package csi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,45 +19,59 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
-// grow has the file system grow that is smaller than its volume. The pod runs on whether that succeeds or not: its users
-// are told.
-func (p *Plugin) grow(ctx context.Context, r *volumes.Record, l layout) {
+// growInUse is grow for a volume that the pod has already. The pod runs on whether that succeeds or not: its users are told.
+func (p *Plugin) growInUse(ctx context.Context, r *volumes.Record, l layout) {
+	if err := p.grow(ctx, r, l); err != nil {
+		klog.FromContext(ctx).Error(err, "Cannot expand the volume", "volume", r.Name)
+	}
+}
+
+// grow has the file system grow that is smaller than its volume. What the API server does not tell is not to be done now.
+func (p *Plugin) grow(ctx context.Context, r *volumes.Record, l layout) error {
 	ref := r.Spec.ClaimRef
 	if ref == nil || r.ReadOnly {
-		return
+		return nil
 	}
 	d, err := p.Drivers.get(r.Spec.CSI.Driver)
 	if err != nil || !d.can[csi.NodeServiceCapability_RPC_EXPAND_VOLUME] {
-		return
+		return nil
 	}
-	log := klog.FromContext(ctx)
-	claim, err := p.Client.CoreV1().PersistentVolumeClaims(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	claim, size, err := p.wanted(ctx, r)
 	if err != nil {
-		log.V(2).Info("Cannot look whether the volume is to grow", "volume", r.Name, "err", err)
-		return
+		klog.FromContext(ctx).V(2).Info("Cannot look whether the volume is to grow", "volume", r.Name, "err", err)
 	}
-	if !pending(claim) {
-		return
-	}
-	volume, err := p.Client.CoreV1().PersistentVolumes().Get(ctx, r.Name, metav1.GetOptions{})
-	if err != nil {
-		log.V(2).Info("Cannot look whether the volume is to grow", "volume", r.Name, "err", err)
-		return
-	}
-	size := volume.Spec.Capacity[v1.ResourceStorage]
-	if size.Cmp(claim.Status.Capacity[v1.ResourceStorage]) <= 0 {
-		return
+	if claim == nil {
+		return nil
 	}
 	pod := &v1.ObjectReference{Kind: "Pod", APIVersion: "v1", Namespace: r.Namespace, Name: r.PodName, UID: r.Pod}
 	if err := p.expand(ctx, r, d, l, claim, size); err != nil {
-		log.Error(err, "Cannot expand the volume", "volume", r.Name)
-		p.event(pod, v1.EventTypeWarning, "VolumeResizeFailed", fmt.Sprintf("NodeExpandVolume.NodeExpandVolume failed for volume %q : %v", r.Name, err))
-		return
+		err = &volumes.Failure{Volume: r.Name, Operation: "NodeExpandVolume.NodeExpandVolume failed", Err: err}
+		p.event(pod, v1.EventTypeWarning, "VolumeResizeFailed", err.Error())
+		return err
 	}
 	text := fmt.Sprintf("MountVolume.NodeExpandVolume succeeded for volume %q %s", r.Name, p.NodeName)
 	p.event(pod, v1.EventTypeNormal, "FileSystemResizeSuccessful", text)
 	p.event(&v1.ObjectReference{Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID},
 		v1.EventTypeNormal, "FileSystemResizeSuccessful", text)
+	return nil
+}
+
+// wanted returns the claim whose volume is to grow, and to which size; nil if it is not to.
+func (p *Plugin) wanted(ctx context.Context, r *volumes.Record) (*v1.PersistentVolumeClaim, resource.Quantity, error) {
+	var size resource.Quantity
+	ref := r.Spec.ClaimRef
+	claim, err := p.Client.CoreV1().PersistentVolumeClaims(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if err != nil || !pending(claim) {
+		return nil, size, err
+	}
+	volume, err := p.Client.CoreV1().PersistentVolumes().Get(ctx, r.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, size, err
+	}
+	if size = volume.Spec.Capacity[v1.ResourceStorage]; size.Cmp(claim.Status.Capacity[v1.ResourceStorage]) <= 0 {
+		return nil, size, nil
+	}
+	return claim, size, nil
 }
 
 func (p *Plugin) event(about *v1.ObjectReference, kind, reason, text string) {
@@ -101,10 +118,40 @@ func (p *Plugin) expand(ctx context.Context, r *volumes.Record, d *driver, l lay
 		CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, VolumeCapability: capability(r, d), Secrets: secrets,
 	})
 	if err != nil {
-		return err
+		_, told := p.tell(ctx, claim, func(s *v1.PersistentVolumeClaimStatus) { notGrown(s, err, metav1.Now()) })
+		return errors.Join(err, told)
 	}
 	_, err = p.tell(ctx, claim, func(s *v1.PersistentVolumeClaimStatus) { grown(s, size) })
 	return err
+}
+
+// notGrown is the status of a claim whose driver refused. What can never succeed is not tried again (KEP-1790).
+func notGrown(s *v1.PersistentVolumeClaimStatus, why error, now metav1.Time) {
+	if infeasible(why) {
+		s.AllocatedResourceStatuses[v1.ResourceStorage] = v1.PersistentVolumeClaimNodeResizeInfeasible
+	}
+	c := v1.PersistentVolumeClaimCondition{
+		Type: v1.PersistentVolumeClaimNodeResizeError, Status: v1.ConditionTrue, LastTransitionTime: now,
+		Message: fmt.Sprintf("failed to expand pvc with %v", why),
+	}
+	i := slices.IndexFunc(s.Conditions, func(o v1.PersistentVolumeClaimCondition) bool { return o.Type == c.Type })
+	if i < 0 {
+		s.Conditions = append(s.Conditions, c)
+		return
+	}
+	if s.Conditions[i].Status == c.Status {
+		c.LastTransitionTime = s.Conditions[i].LastTransitionTime
+	}
+	s.Conditions[i] = c
+}
+
+// infeasible tells whether the driver says that the volume cannot have the size, whenever it is asked.
+func infeasible(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.OutOfRange, codes.NotFound:
+		return true
+	}
+	return false
 }
 
 // grown is the status of a claim whose file system has the size.
@@ -148,19 +195,4 @@ func orNull(m map[v1.ResourceName]v1.ClaimResourceStatus) any {
 		return s
 	}
 	return nil
-}
-
-// Stats asks the driver how full the volume is that is at path, nil if it cannot tell.
-func (p *Plugin) Stats(ctx context.Context, driver, handle, path string) ([]*csi.VolumeUsage, error) {
-	d, err := p.Drivers.get(driver)
-	if err != nil || !d.can[csi.NodeServiceCapability_RPC_GET_VOLUME_STATS] {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	said, err := d.NodeGetVolumeStats(ctx, &csi.NodeGetVolumeStatsRequest{VolumeId: handle, VolumePath: path})
-	if err != nil {
-		return nil, err
-	}
-	return said.Usage, nil
 }

@@ -2,7 +2,6 @@ package csi
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,31 +56,9 @@ type data struct {
 	Done string `json:"done,omitempty"`
 }
 
-func readData(file string) (*data, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	d := &data{}
-	if err := json.Unmarshal(text, d); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return d, nil
-}
+func readData(file string) (*data, error) { return volumes.ReadJSON[data](file) }
 
-func writeData(file string, d data) error {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		return err
-	}
-	return volumes.Replace(file, text)
-}
+func writeData(file string, d data) error { return volumes.WriteJSON(file, d) }
 
 // boot names the time since the node started: mounts that were made in another are gone. The node may be a container,
 // whose first process starts with it.

@@ -72,13 +72,16 @@ func (p *Plugin) SetUp(ctx context.Context, r *volumes.Record, dir string) (stri
 	}
 	published := had != nil && had.Done == boot()
 	if published && r.Path != "" && !republishes(r) {
-		p.grow(ctx, r, l)
+		p.growInUse(ctx, r, l)
 		return r.Path, nil
 	}
 	published = published && r.Path != ""
 	attachment, err := p.attachment(ctx, r)
+	if missing := (&volumes.Unattached{}); errors.As(err, &missing) {
+		return "", err
+	}
 	if err != nil {
-		return "", &volumes.Failure{Volume: r.Name, Operation: "MountVolume.WaitForAttach", Err: err}
+		return "", &volumes.Failure{Volume: r.Name, Operation: "MountVolume.WaitForAttach failed", Err: err}
 	}
 	d, err := p.Drivers.get(r.Spec.CSI.Driver)
 	switch {
@@ -97,11 +100,15 @@ func (p *Plugin) SetUp(ctx context.Context, r *volumes.Record, dir string) (stri
 	}
 	if err := p.publish(ctx, r, d, l, attachment, published); err != nil {
 		if r.Block() {
-			err = &volumes.Failure{Volume: r.Name, Operation: "MapVolume.MapPodDevice", Err: err}
+			err = &volumes.Failure{Volume: r.Name, Operation: "MapVolume.MapPodDevice failed", Err: err}
 		}
 		return "", err
 	}
-	p.grow(ctx, r, l)
+	if published {
+		p.growInUse(ctx, r, l)
+	} else if err := p.grow(ctx, r, l); err != nil {
+		return "", &volumes.Failure{Volume: r.Name, Operation: "MountVolume.Setup failed while expanding volume", Err: err}
+	}
 	return l.target, nil
 }
 
@@ -110,7 +117,7 @@ func staging(r *volumes.Record, err error) error {
 	if r.Block() {
 		return err
 	}
-	return &volumes.Failure{Volume: r.Name, Operation: "MountVolume.MountDevice", Err: err}
+	return &volumes.Failure{Volume: r.Name, Operation: "MountVolume.MountDevice failed", Err: err}
 }
 
 func republishes(r *volumes.Record) bool {

@@ -1,10 +1,12 @@
 package csi
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -232,4 +234,15 @@ func once(calls []csifixture.Call) bool {
 		}
 	}
 	return !staged && len(published) == 0
+}
+
+func TestWhatNobodyAttachesIsNamed(t *testing.T) {
+	r := newRig(t, storagev1.CSIDriverSpec{})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := r.mount(ctx, claiming("a"))
+	want := "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[v], failed to process volumes=[]: context deadline exceeded"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
 }

@@ -107,7 +107,11 @@ func (p *present) claims(ch chan<- metrics.Metric) {
 				continue
 			}
 			seen[key] = true
-			for i, n := range []uint64{v.Space.Available, v.Space.Capacity, v.Used.Bytes, v.Space.Inodes, v.Space.InodesFree, v.Used.Inodes} {
+			numbers := []uint64{v.Space.Available, v.Space.Capacity, v.Used.Bytes, v.Space.Inodes, v.Space.InodesFree, v.Used.Inodes}
+			if v.BytesOnly {
+				numbers = numbers[:3]
+			}
+			for i, n := range numbers {
 				ch <- metrics.NewLazyConstMetric(p.volumes[i], metrics.GaugeValue, float64(n), key.namespace, key.name)
 			}
 		}

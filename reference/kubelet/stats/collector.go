@@ -19,6 +19,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
 
 const (
@@ -50,6 +51,8 @@ type Config struct {
 	Memory uint64
 	// Claimed returns how a pod calls the volumes that it has by a claim, by the names of their directories.
 	Claimed func(types.UID) map[string]string
+	// Measure asks who keeps the pod's volume how full it is: nil if that is not to be learnt, false if nobody has to be asked. Optional.
+	Measure func(pod types.UID, volume string) (*volumes.Usage, bool)
 	// Policy says which limits the pods' cgroups have.
 	Policy cgroups.Policy
 }

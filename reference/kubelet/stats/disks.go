@@ -54,6 +54,8 @@ type Volume struct {
 	Mounted, Claimed bool
 	Space            Space
 	Used             Occupied
+	// BytesOnly says that nothing is known of its inodes, unknown that nothing at all is.
+	BytesOnly, unknown bool
 }
 
 // disks remembers what is expensive to find out.
@@ -155,7 +157,11 @@ func Tree(dir string) (Occupied, error) {
 
 // Volumes returns those of a pod that the agent made, by what is in the pod's directory.
 func (c *Collector) Volumes(uid types.UID) []Volume {
-	dir := filepath.Join(c.RootDir, "pods", string(uid), "volumes")
+	pod := filepath.Join(c.RootDir, "pods", string(uid))
+	return append(c.volumesIn(uid, filepath.Join(pod, "volumes"), false), c.volumesIn(uid, filepath.Join(pod, "volumeDevices"), true)...)
+}
+
+func (c *Collector) volumesIn(uid types.UID, dir string, devices bool) []Volume {
 	plugins, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
@@ -172,7 +178,11 @@ func (c *Collector) Volumes(uid types.UID) []Volume {
 			if own, is := claimed[v.Name]; is {
 				v.Name, v.Claimed = own, true
 			}
-			if v, err = c.volume(volumeKey{uid, v.Name}, v, filepath.Join(dir, plugin.Name(), name.Name())); err == nil {
+			path := filepath.Join(dir, plugin.Name(), name.Name())
+			if devices {
+				path = ""
+			}
+			if v, err = c.volume(volumeKey{uid, v.Name}, v, path); err == nil && !v.unknown {
 				out = append(out, v)
 			}
 		}
@@ -180,8 +190,8 @@ func (c *Collector) Volumes(uid types.UID) []Volume {
 	return out
 }
 
-// volume completes what is known of a volume. What it uses is counted file by file, unless it has a file system of its
-// own or is somebody else's to count.
+// volume completes what is known of a volume, a device if it has no directory. What it uses is counted file by file, unless
+// it has a file system of its own or is somebody else's to count.
 func (c *Collector) volume(key volumeKey, v Volume, dir string) (Volume, error) {
 	c.disks.mu.Lock()
 	old, known := c.disks.volumes[key]
@@ -189,10 +199,43 @@ func (c *Collector) volume(key volumeKey, v Volume, dir string) (Volume, error) 
 	if known && time.Since(old.Used.At) < volumeFresh {
 		return old, nil
 	}
-	// CSI volumes are mounted one below, others on the directory itself.
-	if mount := filepath.Join(dir, "mount"); v.Claimed && isDir(mount) {
-		dir = mount
+	v, asked := c.asked(key.pod, v)
+	switch {
+	case !asked && dir == "":
+		v.unknown, v.Used.At = true, time.Now()
+	case !asked:
+		var err error
+		if v, err = look(v, dir); err != nil {
+			return v, err
+		}
 	}
+	c.disks.mu.Lock()
+	defer c.disks.mu.Unlock()
+	c.disks.volumes[key] = v
+	return v, nil
+}
+
+// asked is the volume as who keeps it says; false if nobody is to be asked.
+func (c *Collector) asked(pod types.UID, v Volume) (Volume, bool) {
+	if c.Measure == nil || !v.Claimed {
+		return v, false
+	}
+	u, asked := c.Measure(pod, v.Name)
+	if !asked {
+		return v, false
+	}
+	v.Used.At = time.Now()
+	if u == nil {
+		v.unknown = true
+		return v, true
+	}
+	v.Space = Space{Capacity: u.Capacity, Available: u.Available, Inodes: u.Inodes, InodesFree: u.InodesFree}
+	v.Used.Bytes, v.Used.Inodes, v.BytesOnly = u.Used, u.InodesUsed, !u.HasInodes
+	return v, true
+}
+
+// look finds out what is in the volume at dir.
+func look(v Volume, dir string) (Volume, error) {
 	var err error
 	if v.Space, err = SpaceOf(dir); err != nil {
 		return v, err
@@ -202,13 +245,7 @@ func (c *Collector) volume(key volumeKey, v Volume, dir string) (Volume, error) 
 	} else {
 		v.Used, err = Tree(dir)
 	}
-	if err != nil {
-		return v, err
-	}
-	c.disks.mu.Lock()
-	defer c.disks.mu.Unlock()
-	c.disks.volumes[key] = v
-	return v, nil
+	return v, err
 }
 
 // whole is what is used of a file system that is the volume's alone.
@@ -218,11 +255,6 @@ func whole(dir string) (Occupied, error) {
 		return Occupied{}, err
 	}
 	return Occupied{At: time.Now(), Bytes: (s.Blocks - s.Bfree) * uint64(s.Bsize), Inodes: s.Files - s.Ffree}, nil
-}
-
-func isDir(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.IsDir()
 }
 
 // mounted tells whether a file system begins at the directory.

@@ -118,6 +118,9 @@ func (c *Collector) addDisks(out *stats.PodStats, p *Pod, d *Disks) {
 	}
 	for _, v := range c.Volumes(p.Pod.UID) {
 		entry := stats.VolumeStats{Name: v.Name, FsStats: *fsStats(v.Used.At, v.Space, v.Used)}
+		if v.BytesOnly {
+			entry.Inodes, entry.InodesFree, entry.InodesUsed = nil, nil, nil
+		}
 		for i := range p.Pod.Spec.Volumes {
 			spec := &p.Pod.Spec.Volumes[i]
 			if claim := claimOf(p.Pod, spec); spec.Name == v.Name && claim != "" {

@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 )
 
+// groupsOwn is the mode that a directory of the group has at least.
+const groupsOwn = fs.ModeSetgid | 0o770
+
 // giveTo makes the volume the group's: every file belongs to it and can be read and written by
 // it, and what is made in a directory is the group's as well (docs: tasks/configure-pod-container/
 // security-context). onRootMismatch leaves the tree alone if its root is right already.
 func giveTo(dir string, group int64, onRootMismatch bool) error {
-	if info, err := os.Stat(dir); err == nil && onRootMismatch && groupOf(info) == group && info.Mode()&fs.ModeSetgid != 0 {
+	if info, err := os.Stat(dir); err == nil && onRootMismatch && groupOf(info) == group && info.Mode()&groupsOwn == groupsOwn {
 		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -26,7 +29,7 @@ func giveTo(dir string, group int64, onRootMismatch bool) error {
 		}
 		mode := info.Mode() | 0o660
 		if d.IsDir() {
-			mode |= 0o110 | fs.ModeSetgid
+			mode |= groupsOwn
 		}
 		return os.Chmod(path, mode)
 	})

@@ -18,14 +18,22 @@ import (
 type Unprocessed struct {
 	// Unmounted are all volumes that are not there, Failed those that could not be looked up.
 	Unmounted, Failed []string
-	Err               error
+	// Unattached are those that nobody has attached to the node.
+	Unattached []string
+	Err        error
 }
 
 // Error is worded as the event FailedMount shows it.
 func (u *Unprocessed) Error() string {
-	return fmt.Sprintf("Unable to attach or mount volumes: unmounted volumes=%v, unattached volumes=[], failed to process volumes=%v: %v",
-		u.Unmounted, u.Failed, u.Err)
+	return fmt.Sprintf("Unable to attach or mount volumes: unmounted volumes=%v, unattached volumes=%v, failed to process volumes=%v: %v",
+		u.Unmounted, u.Unattached, u.Failed, u.Err)
 }
+
+// Unattached is what a plugin returns when nobody has attached the volume to the node in time.
+type Unattached struct{}
+
+// Error says that it took too long.
+func (*Unattached) Error() string { return context.DeadlineExceeded.Error() }
 
 // unresolved wraps why a volume could not be looked up.
 type unresolved struct{ error }
@@ -67,6 +75,9 @@ func (m *Manager) persistent(ctx context.Context, pod *v1.Pod, v *v1.Volume) err
 		}
 	}
 	path, err := plugin.SetUp(ctx, r, m.volumeDir(r, plugin))
+	if missing := (&Unattached{}); errors.As(err, &missing) {
+		return err
+	}
 	if failure := (&Failure{}); errors.As(err, &failure) {
 		return failure
 	}
@@ -233,9 +244,16 @@ func gather(failures map[string]error) error {
 			texts = append(texts, why.Error())
 			continue
 		}
+		if missing := (&Unattached{}); errors.As(err, &missing) {
+			u.Unattached = append(u.Unattached, name)
+			texts = append(texts, err.Error())
+			continue
+		}
 		out = append(out, err)
 	}
-	if len(u.Failed) > 0 {
+	if len(texts) > 0 {
+		slices.Sort(texts)
+		texts = slices.Compact(texts)
 		u.Err = errors.New(strings.Join(texts, "; "))
 		out = append(out, u)
 	}

@@ -22,22 +22,7 @@ func (m *Manager) recordFile(pod types.UID, volume string) string {
 
 // record returns what the node remembers of the pod's volume, nil if nothing.
 func (m *Manager) record(pod types.UID, volume string) (*Record, error) {
-	return readRecord(m.recordFile(pod, volume))
-}
-
-func readRecord(file string) (*Record, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := &Record{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
+	return ReadJSON[Record](m.recordFile(pod, volume))
 }
 
 // records returns those of a pod, or of all pods if the pattern is "*". One that cannot be read does not keep the node
@@ -49,7 +34,7 @@ func (m *Manager) records(pod string) ([]*Record, error) {
 	}
 	var out []*Record
 	for _, file := range files {
-		r, err := readRecord(file)
+		r, err := ReadJSON[Record](file)
 		if err != nil {
 			klog.Background().Error(err, "Cannot read the record of a volume")
 		}
@@ -62,19 +47,39 @@ func (m *Manager) records(pod string) ([]*Record, error) {
 
 // save writes the record so that it is there, whole, whatever happens next.
 func (m *Manager) save(r *Record) error {
-	file := m.recordFile(r.Pod, r.Volume)
-	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-		return err
+	return WriteJSON(m.recordFile(r.Pod, r.Volume), r)
+}
+
+// ReadJSON reads what WriteJSON wrote, nil if there is no such file.
+func ReadJSON[T any](file string) (*T, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	out := new(T)
+	if err := json.Unmarshal(text, out); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return out, nil
+}
+
+// WriteJSON writes the file, and the directory if need be, so that it is there in whole or as it was before.
+func WriteJSON(file string, content any) error {
+	text, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}
-	return Replace(file, text)
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return err
+	}
+	return replace(file, text)
 }
 
-// Replace writes the file in one step.
-func Replace(file string, text []byte) error {
+// replace writes the file in one step.
+func replace(file string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+strings.TrimSuffix(filepath.Base(file), ".json")+"-*")
 	if err != nil {
 		return err

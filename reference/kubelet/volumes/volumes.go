@@ -51,7 +51,7 @@ type Failure struct {
 	Volume string
 	// Block tells that it was to be a device.
 	Block bool
-	// Operation is what failed, SetUp unless something else is named.
+	// Operation tells what failed, as "MountVolume.MountDevice failed"; without it SetUp did.
 	Operation string
 	Err       error
 }
@@ -59,7 +59,7 @@ type Failure struct {
 // Error is worded as the event FailedMount shows it.
 func (f *Failure) Error() string {
 	if f.Operation != "" {
-		return fmt.Sprintf("%s failed for volume %q : %v", f.Operation, f.Volume, f.Err)
+		return fmt.Sprintf("%s for volume %q : %v", f.Operation, f.Volume, f.Err)
 	}
 	if f.Block {
 		return fmt.Sprintf("MapVolume.SetUpDevice failed for volume %q : %v", f.Volume, f.Err)
