@@ -25,6 +25,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/certificates"
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/csi"
+	"github.com/etalon-dev/etalon/reference/kubelet/devices"
 	"github.com/etalon-dev/etalon/reference/kubelet/directories"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
@@ -121,10 +122,25 @@ func Run(ctx context.Context, o Options) error {
 	mounts.Trust = volumes.APITrust{Client: client}
 	drivers := &csi.Drivers{Client: client, NodeName: o.NodeName, Refresh: func(ctx context.Context) { self.Fresh(ctx) }}
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
+	var manager *pods.Manager
+	changed := make(chan struct{}, 1)
+	plugged, err := devices.New(ctx, devices.Options{Dir: filepath.Join(o.RootDir, "device-plugins"), Changed: func(uids []types.UID) {
+		for _, uid := range uids {
+			manager.Wake(uid)
+		}
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		return err
+	}
 	var pressed *pressure.Manager
 	self.Observe = func(ctx context.Context) node.Observed {
 		found := node.Observe(ctx, rt).Under(pressed.Conditions())
 		found.VolumesInUse = mounts.InUse()
+		found.Devices, found.DevicesAllocatable = plugged.Resources(time.Now())
 		return found
 	}
 	pulls, err := pulling(o)
@@ -168,8 +184,12 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	manager := pods.New(ctx, pods.Config{
-		Allocations: allocations, CPUs: pinning,
+	registering, err := plugged.Listen()
+	if err != nil {
+		return err
+	}
+	manager = pods.New(ctx, pods.Config{
+		Allocations: allocations, CPUs: pinning, Devices: plugged,
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
 			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
@@ -223,6 +243,11 @@ func Run(ctx context.Context, o Options) error {
 		}
 	})
 	group.Go(func() { manager.Run(ctx, complete) })
+	group.Go(func() {
+		if err := plugged.Serve(registering); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Device plugins cannot register any more")
+		}
+	})
 	group.Go(func() { own.Run(ctx) })
 	group.Go(func() { mirrors.Run(ctx) })
 	group.Go(func() { rotator.Run(ctx) })
@@ -234,7 +259,8 @@ func Run(ctx context.Context, o Options) error {
 		}
 		klog.FromContext(ctx).Info("Node registered", "node", o.NodeName, "ready", node.Ready(self.Node()), "after", time.Since(began))
 		group.Go(func() { self.Run(ctx) })
-		group.Go(func() { registerPlugins(ctx, o.RootDir, drivers) })
+		group.Go(func() { registerPlugins(ctx, o.RootDir, drivers, plugged) })
+		group.Go(func() { reportDevices(ctx, self, changed) })
 		group.Go(func() { self.Heartbeat(ctx) })
 		if sources.start(ctx, manager) && closed(ctx, own.Read()) {
 			recordStart(recorder, self.Node())

@@ -10,6 +10,8 @@ import (
 	registration "k8s.io/kubelet/pkg/apis/pluginregistration/v1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/csi"
+	"github.com/etalon-dev/etalon/reference/kubelet/devices"
+	"github.com/etalon-dev/etalon/reference/kubelet/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/plugins"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -31,7 +33,7 @@ func measuring(ctx context.Context, mounts *volumes.Manager) func(types.UID, str
 }
 
 // registerPlugins takes in the plugins that are on the node or come, until ctx ends.
-func registerPlugins(ctx context.Context, root string, drivers *csi.Drivers) {
+func registerPlugins(ctx context.Context, root string, drivers *csi.Drivers, plugged *devices.Manager) {
 	log := klog.FromContext(ctx)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		err := drivers.Announce(ctx)
@@ -45,9 +47,24 @@ func registerPlugins(ctx context.Context, root string, drivers *csi.Drivers) {
 		}
 	}
 	w := &plugins.Watcher{Dir: filepath.Join(root, "plugins_registry"), Handlers: map[string]plugins.Handler{
-		registration.CSIPlugin: drivers,
+		registration.CSIPlugin: drivers, registration.DevicePlugin: plugged,
 	}}
 	if err := w.Run(ctx); err != nil {
 		log.Error(err, "Plugins cannot register any more")
+	}
+}
+
+// reportDevices tells the API server at once when the node's devices change.
+func reportDevices(ctx context.Context, self *node.Self, changed <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			if err := self.Report(ctx); err != nil {
+				// It is said the next time that the node is looked at.
+				klog.FromContext(ctx).Info("Cannot report the node's devices", "err", err)
+			}
+		}
 	}
 }

@@ -11,35 +11,24 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Request is what a container wants of one resource, and where that could come from.
-type Request struct {
-	Resource string
-	Count    int
-	// Available can be given to it; Reusable are those that init containers of its pod leave behind.
-	Available, Reusable []Device
-	// Has are the devices that the container has already.
-	Has []Device
-	// Close tells whether it matters to any device of the resource which NUMA node it is used from.
-	Close bool
-}
-
-// Requests are what the container wants of the plugins' resources.
-func (m *Manager) Requests(pod *v1.Pod, c *v1.Container) []Request {
+// requests are what is wanted of the plugins' resources: by the container, or by the pod if it has no name.
+func (m *Manager) requests(pod *v1.Pod, c *v1.Container, limits v1.ResourceList) []request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []Request
-	for _, name := range m.wanted(c) {
-		count := c.Resources.Limits[v1.ResourceName(name)]
-		r := Request{Resource: name, Count: int(count.Value()), Available: m.available(name)}
+	var out []request
+	for _, name := range m.wanted(limits) {
+		count := limits[v1.ResourceName(name)]
+		r := request{resource: name, count: int(count.Value()), available: m.available(name)}
 		if held := m.held.get(pod.UID, c.Name, name); held != nil {
-			r.Has = slices.Clone(held.devices)
+			r.has = slices.Clone(held.devices)
 		}
-		if i := m.resources[name]; i != nil {
+		i := m.resources[name]
+		if i != nil {
+			r.all = slices.Collect(maps.Values(i.devices))
+		}
+		if c.Name != "" {
 			for _, id := range m.held.reusable(pod, c.Name, name) {
-				r.Reusable = append(r.Reusable, i.device(id))
-			}
-			for _, d := range i.devices {
-				r.Close = r.Close || len(d.NUMA) > 0
+				r.reusable = append(r.reusable, i.device(id))
 			}
 		}
 		out = append(out, r)
@@ -47,10 +36,10 @@ func (m *Manager) Requests(pod *v1.Pod, c *v1.Container) []Request {
 	return out
 }
 
-// wanted are the plugins' resources that the container has limits for, in order; m.mu is held.
-func (m *Manager) wanted(c *v1.Container) []string {
+// wanted are the plugins' resources among the limits, in order; m.mu is held.
+func (m *Manager) wanted(limits v1.ResourceList) []string {
 	var out []string
-	for name, amount := range c.Resources.Limits {
+	for name, amount := range limits {
 		if !amount.IsZero() && Extended(name) && m.has(string(name)) {
 			out = append(out, string(name))
 		}
@@ -90,7 +79,7 @@ func (i *inventory) device(id string) Device {
 func (m *Manager) Reserve(pod *v1.Pod, c *v1.Container, affinity []int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, name := range m.wanted(c) {
+	for _, name := range m.wanted(c.Resources.Limits) {
 		if err := m.reserve(pod, c, name, affinity, nil); err != nil {
 			return err
 		}
@@ -163,7 +152,7 @@ func (m *Manager) Allocate(ctx context.Context, pod *v1.Pod) error {
 	asked := false
 	for at, c := range order(pod) {
 		m.mu.Lock()
-		names := m.wanted(c)
+		names := m.wanted(c.Resources.Limits)
 		m.mu.Unlock()
 		for _, name := range names {
 			did, err := m.allocate(ctx, pod, at, name)

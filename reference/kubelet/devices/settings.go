@@ -23,7 +23,7 @@ type Settings struct {
 // should have devices and has none, since the agent was killed at the wrong time, gets them now.
 func (m *Manager) Settings(ctx context.Context, pod *v1.Pod, c *v1.Container) (Settings, error) {
 	m.mu.Lock()
-	wanted := m.wanted(c)
+	wanted := m.wanted(c.Resources.Limits)
 	m.mu.Unlock()
 	if len(wanted) == 0 {
 		return Settings{}, nil

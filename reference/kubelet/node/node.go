@@ -164,6 +164,9 @@ func (s *Self) Run(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
+		if pause == s.Timing.Look {
+			s.look(ctx)
+		}
 		always := time.Since(reported) >= s.Timing.Report
 		o := s.observe(ctx)
 		if ctx.Err() != nil || (!always && !s.differs(o)) {
@@ -212,6 +215,19 @@ func (s *Self) report(ctx context.Context, o Observed, always bool) error {
 	}
 	s.server.Store(sent)
 	return nil
+}
+
+// look reads the node anew, since others may have given it resources. One that is deleted stays so until the agent has
+// something to say of it.
+func (s *Self) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, freshTimeout)
+	defer cancel()
+	// Not while a report is on its way, which would be forgotten.
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	if n, err := s.Client.CoreV1().Nodes().Get(ctx, s.Name, metav1.GetOptions{}); err == nil {
+		s.server.Store(n)
+	}
 }
 
 // refresh reads the node anew: someone may have changed or deleted it.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -8,6 +9,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/devices"
 )
 
 // maxNames bounds the names of an image in the status.
@@ -27,6 +30,8 @@ type Observed struct {
 	// Handlers and Features are what the runtime can do.
 	Handlers []v1.NodeRuntimeHandler
 	Features *v1.NodeFeatures
+	// Devices are what the node has of the resources of device plugins, DevicesAllocatable what pods may have of them.
+	Devices, DevicesAllocatable v1.ResourceList
 	// DiskPressure, MemoryPressure and PIDPressure tell that the node runs out of these.
 	DiskPressure, MemoryPressure, PIDPressure bool
 }
@@ -34,8 +39,11 @@ type Observed struct {
 // apply writes what was found into the node. Times of transitions and heartbeats are kept
 // where nothing else changed.
 func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
-	n.Status.Capacity = s.Machine.Capacity.DeepCopy()
-	n.Status.Allocatable = s.Machine.Reserved.Allocatable(s.Machine.Capacity)
+	n.Status.Capacity = extended(n.Status.Capacity)
+	maps.Copy(n.Status.Capacity, s.Machine.Capacity.DeepCopy())
+	maps.Copy(n.Status.Capacity, o.Devices)
+	n.Status.Allocatable = s.Machine.Reserved.Allocatable(n.Status.Capacity)
+	maps.Copy(n.Status.Allocatable, o.DevicesAllocatable)
 	n.Status.NodeInfo = s.Machine.Info
 	n.Status.NodeInfo.ContainerRuntimeVersion = o.Runtime
 	n.Status.NodeInfo.KubeletVersion = s.Version
@@ -50,6 +58,18 @@ func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
 	for _, c := range conditions(o) {
 		setCondition(n, c, now)
 	}
+}
+
+// extended are those of the resources that others may have given the node: the agent keeps them
+// (docs: tasks/administer-cluster/extended-resource-node).
+func extended(list v1.ResourceList) v1.ResourceList {
+	out := v1.ResourceList{}
+	for name, amount := range list {
+		if devices.Extended(name) {
+			out[name] = amount.DeepCopy()
+		}
+	}
+	return out
 }
 
 func (s *Self) addresses() []v1.NodeAddress {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 
+	"github.com/etalon-dev/etalon/reference/kubelet/devices"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
@@ -53,7 +54,12 @@ func lacks(node *v1.Node, pod *v1.Pod, others []*v1.Pod) (v1.ResourceName, strin
 	wanted := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
 	wanted[v1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
 	for _, name := range inOrder(wanted) {
-		want, have, has := wanted[name], used[name], node.Status.Allocatable[name]
+		want, have := wanted[name], used[name]
+		has, known := node.Status.Allocatable[name]
+		if !known && devices.Extended(name) {
+			// It is the cluster's as a whole; whoever assigned the pod has seen to it.
+			continue
+		}
 		if left := has.DeepCopy(); want.IsZero() || subtract(&left, have).Cmp(want) >= 0 {
 			continue
 		}
@@ -119,7 +125,9 @@ func (w *worker) admit(ctx context.Context) {
 	}
 	if w.verdict != nil {
 		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)
+		return
 	}
+	w.prepareDevices(ctx)
 }
 
 // take counts the pod among those that hold resources of the node, if it fits or always.
@@ -133,11 +141,16 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 		if verdict := m.Security.refuse(node, pod); verdict != nil {
 			return verdict
 		}
-		if verdict := Admit(node, pod, m.holders()); verdict != nil {
+		if verdict := m.reserve(pod); verdict != nil {
+			return verdict
+		}
+		if verdict := Admit(m.withoutDevices(node), pod, m.holders()); verdict != nil {
+			m.freeDevices(pod.UID)
 			return verdict
 		}
 	}
 	if verdict := m.pin(pod); verdict != nil && !always {
+		m.freeDevices(pod.UID)
 		return verdict
 	}
 	m.taken[pod.UID] = pod
@@ -158,6 +171,7 @@ func (m *Manager) leave(uid types.UID) {
 		delete(m.taken, uid)
 		delete(m.wishes, uid)
 		m.unpin(uid)
+		m.freeDevices(uid)
 		m.classes.update(m.holders())
 		m.grant()
 	}

@@ -13,7 +13,11 @@ func TestAdmit(t *testing.T) {
 	node := &v1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "n", Labels: map[string]string{"disk": "ssd"}},
 		Status: v1.NodeStatus{Allocatable: v1.ResourceList{"cpu": resource.MustParse("2"), "memory": resource.MustParse("1Gi"),
-			"pods": resource.MustParse("3")}},
+			"pods": resource.MustParse("3"), "example.com/thing": resource.MustParse("4")}},
+	}
+	things := func(n string) *v1.Pod {
+		return &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Resources: v1.ResourceRequirements{
+			Requests: v1.ResourceList{"example.com/thing": resource.MustParse(n)}}}}}}
 	}
 	asks := func(cpu string) *v1.Pod {
 		return &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Resources: v1.ResourceRequirements{
@@ -34,6 +38,10 @@ func TestAdmit(t *testing.T) {
 		{"asks for nothing on a full node", asks("0"), []*v1.Pod{asks("2")}, ""},
 		{"too many pods", asks("0"), []*v1.Pod{asks("0"), asks("0"), asks("0")},
 			"OutOfpods Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3"},
+		{"too many of a resource of others", things("3"), []*v1.Pod{things("2")},
+			"OutOfexample.com/thing Pod was rejected: Node didn't have enough resource: example.com/thing, requested: 3, used: 2, capacity: 4"},
+		{"a resource of the cluster as a whole", &v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Resources: v1.ResourceRequirements{
+			Requests: v1.ResourceList{"example.com/licence": resource.MustParse("1")}}}}}}, nil, ""},
 		{"selects the node", selecting("ssd"), nil, ""},
 		{"is for this kind of node", &v1.Pod{Spec: v1.PodSpec{OS: &v1.PodOS{Name: v1.Linux}}}, nil, ""},
 		{"is for another kind of node", &v1.Pod{Spec: v1.PodSpec{OS: &v1.PodOS{Name: v1.Windows}}}, nil,

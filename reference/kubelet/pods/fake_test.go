@@ -26,6 +26,8 @@ type fakeCRI struct {
 	containers []*criv1.ContainerStatus
 	parent     map[string]string
 	targets    map[string]string
+	// configs are those of the containers created last, by name.
+	configs map[string]*criv1.ContainerConfig
 	// calls are the changes that were asked for.
 	calls []string
 	// stubborn containers end only by SIGKILL.
@@ -33,7 +35,7 @@ type fakeCRI struct {
 }
 
 func newFakeCRI() *fakeCRI {
-	return &fakeCRI{parent: map[string]string{}, targets: map[string]string{}}
+	return &fakeCRI{parent: map[string]string{}, targets: map[string]string{}, configs: map[string]*criv1.ContainerConfig{}}
 }
 
 func (f *fakeCRI) say(format string, args ...any) {
@@ -108,6 +110,7 @@ func (f *fakeCRI) CreateContainer(_ context.Context, sandbox string, c *criv1.Co
 	id := fmt.Sprint("C", f.next)
 	f.say("create %s %d", c.Metadata.Name, c.Metadata.Attempt)
 	f.parent[id] = sandbox
+	f.configs[c.Metadata.Name] = c
 	f.targets[c.Metadata.Name] = c.GetLinux().GetSecurityContext().GetNamespaceOptions().GetTargetId()
 	f.containers = append(f.containers, &criv1.ContainerStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, Annotations: c.Annotations,
 		State: criv1.ContainerState_CONTAINER_CREATED, CreatedAt: time.Now().UnixNano(), Resources: &criv1.ContainerResources{Linux: c.GetLinux().GetResources()}})

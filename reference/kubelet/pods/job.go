@@ -37,6 +37,8 @@ type outcome struct {
 	// tried: containers were to be given other resources; resized is why that failed.
 	tried   bool
 	resized error
+	// refused is why the pod cannot have its devices.
+	refused *status.Verdict
 }
 
 // begin starts a job.

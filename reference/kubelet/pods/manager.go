@@ -75,6 +75,8 @@ type Config struct {
 	FreshNode func(context.Context) *v1.Node
 	// CPUs gives containers CPUs of their own; nil if none has.
 	CPUs *cpumanager.Manager
+	// Devices gives containers the devices of plugins; nil if there are none.
+	Devices Devices
 	// Allocations remembers what was allocated to pods that were resized.
 	Allocations *resize.Checkpoint
 	// Volumes are the pods' volumes.
@@ -273,6 +275,7 @@ func (m *Manager) Run(ctx context.Context, complete <-chan struct{}) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	m.retainCPUs()
+	m.retainDevices()
 	for m.Sweep(ctx); ; {
 		select {
 		case <-ctx.Done():
@@ -312,6 +315,7 @@ func (m *Manager) forget(uid types.UID) {
 	delete(m.taken, uid)
 	delete(m.wishes, uid)
 	m.unpin(uid)
+	m.freeDevices(uid)
 	if err := m.Allocations.Delete(uid); err != nil {
 		klog.ErrorS(err, "Cannot forget an allocation", "uid", uid)
 	}

@@ -125,14 +125,19 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		return failed("CreateContainerConfigError", err)
 	}
 	mounts = append(mounts, spec.ImageMounts(c, volumeImages)...)
-	devices, err := t.m.volumes.Devices(t.pod, c)
+	blocks, err := t.m.volumes.Devices(t.pod, c)
+	if err != nil {
+		return failed("CreateContainerConfigError", err)
+	}
+	given, err := t.devices(ctx, c)
 	if err != nil {
 		return failed("CreateContainerConfigError", err)
 	}
 	config := t.m.Spec.Container(spec.Instance{
 		Pod: t.pod, Container: c, QOS: t.qos(), Attempt: s.Attempt, Image: image.GetId(),
-		Env: vars, Mounts: mounts, Devices: devices, Target: target, Unified: t.m.Cgroups.Unified(), Swaps: t.m.Cgroups.Swaps(),
+		Env: withVariables(given.Envs, vars), Mounts: append(mounts, given.Mounts...), Devices: append(blocks, given.Devices...), Target: target, Unified: t.m.Cgroups.Unified(), Swaps: t.m.Cgroups.Swaps(),
 	})
+	annotate(config, given)
 	t.m.pinned(t.pod, c, config.Linux.Resources)
 	if first, ok := t.m.Users.Of(t.pod.UID); ok {
 		spec.MapContainer(config, first)

@@ -222,6 +222,7 @@ func (w *worker) absorb(o outcome) {
 	for _, name := range o.started {
 		delete(w.holds, name)
 	}
+	w.refused(o.refused)
 	if o.tried {
 		w.resized(o.resized, time.Now())
 	}
@@ -247,6 +248,7 @@ func (w *worker) report(now time.Time) {
 	s := status.Compute(status.Input{
 		Pod: status.Adopt(w.pod, w.said), State: w.state, Now: now, Ready: ready, Started: started, Waiting: waiting,
 		HostIPs: w.m.HostIPs, TakenOn: w.takenOn, Ended: w.stage >= ended, Verdict: w.verdict, Resize: w.progress(),
+		Devices: w.deviceHealth,
 	})
 	w.said = &s
 	w.measure(&s, now)

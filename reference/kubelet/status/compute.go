@@ -29,6 +29,8 @@ type Input struct {
 	Ended bool
 	// Verdict, if not nil, is why the agent itself ended the pod.
 	Verdict *Verdict
+	// Devices tells how the devices of a container are; nil stands for a node without.
+	Devices func(container string) []v1.ResourceStatus
 	// Resize is how far a change of the pod's resources is.
 	Resize Resize
 }

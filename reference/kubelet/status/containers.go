@@ -13,9 +13,24 @@ import (
 func containers(in Input, specs []v1.Container, init bool) []v1.ContainerStatus {
 	var out []v1.ContainerStatus
 	for i := range specs {
-		out = append(out, container(in, &specs[i], init))
+		s := container(in, &specs[i], init)
+		s.AllocatedResourcesStatus = devices(in, specs[i].Name)
+		out = append(out, s)
 	}
 	return out
+}
+
+// devices tells how the container's devices are, or last were if it has given them back (KEP-4680).
+func devices(in Input, container string) []v1.ResourceStatus {
+	if in.Devices != nil {
+		if now := in.Devices(container); len(now) > 0 {
+			return now
+		}
+	}
+	if old := find(in.Pod, container); old != nil && (in.Ended || final(in.Pod.Status.Phase)) {
+		return old.AllocatedResourcesStatus
+	}
+	return nil
 }
 
 // ephemeral returns the status of each ephemeral container. They have no probes, and nobody waits for

@@ -1,0 +1,162 @@
+package pods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	grpcstatus "google.golang.org/grpc/status"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
+	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/devices"
+	"github.com/etalon-dev/etalon/reference/kubelet/env"
+	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/status"
+)
+
+// Devices knows the devices of plugins and who has them.
+type Devices interface {
+	// Has tells whether the resource is a plugin's.
+	Has(v1.ResourceName) bool
+	// Reserve keeps the container's devices for it; containers come in their order.
+	Reserve(pod *v1.Pod, c *v1.Container, affinity []int) error
+	// Pending tells whether Allocate has something to do; it has the plugins prepare what is reserved.
+	Pending(types.UID) bool
+	Allocate(context.Context, *v1.Pod) error
+	// Settings is what the devices need of the container's configuration.
+	Settings(context.Context, *v1.Pod, *v1.Container) (devices.Settings, error)
+	Health(uid types.UID, container string) []v1.ResourceStatus
+	// Release takes the pod's devices back, Retain those of all pods but these.
+	Release(types.UID) error
+	Retain(there func(types.UID) bool) error
+}
+
+// unexpected refuses a pod that does not get what the scheduler must have thought it would.
+func unexpected(err error) *status.Verdict {
+	return rejected("UnexpectedAdmissionError", fmt.Sprintf("Allocate failed due to %v, which is unexpected", err))
+}
+
+// reserve keeps devices for the pod's containers; m.mu is held.
+func (m *Manager) reserve(pod *v1.Pod) *status.Verdict {
+	if m.Devices == nil {
+		return nil
+	}
+	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			if err := m.Devices.Reserve(pod, &list[i], nil); err != nil {
+				m.freeDevices(pod.UID)
+				return unexpected(err)
+			}
+		}
+	}
+	return nil
+}
+
+// withoutDevices is the node without the resources of plugins: devices are counted when they are given away.
+func (m *Manager) withoutDevices(node *v1.Node) *v1.Node {
+	if m.Devices == nil {
+		return node
+	}
+	out := *node
+	out.Status.Allocatable = maps.Clone(node.Status.Allocatable)
+	maps.DeleteFunc(out.Status.Allocatable, func(name v1.ResourceName, _ resource.Quantity) bool {
+		return devices.Extended(name) && m.Devices.Has(name)
+	})
+	return &out
+}
+
+// freeDevices gives back the devices that the pod has.
+func (m *Manager) freeDevices(uid types.UID) {
+	if m.Devices == nil {
+		return
+	}
+	if err := m.Devices.Release(uid); err != nil {
+		klog.ErrorS(err, "Cannot forget the devices of a pod", "uid", uid)
+	}
+}
+
+// retainDevices takes devices back from pods that went while no agent ran.
+func (m *Manager) retainDevices() {
+	if m.Devices == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.Devices.Retain(func(uid types.UID) bool { return m.workers[uid] != nil }); err != nil {
+		klog.ErrorS(err, "Cannot forget the devices of pods that are gone")
+	}
+}
+
+// prepareDevices has plugins prepare the devices that are reserved for the pod. They may take their time.
+func (w *worker) prepareDevices(ctx context.Context) {
+	if w.m.Devices == nil || !w.m.Devices.Pending(w.pod.UID) {
+		return
+	}
+	w.begin(ctx, func(ctx context.Context, t *tasks) {
+		err := t.m.Devices.Allocate(ctx, t.pod)
+		if err != nil && ctx.Err() == nil {
+			t.outcome.refused = unexpected(plain(err))
+		}
+	})
+}
+
+// plain is what a plugin says, without how it came here.
+func plain(err error) error {
+	if s, ok := grpcstatus.FromError(err); ok {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// refused ends a pod that does not get its devices.
+func (w *worker) refused(why *status.Verdict) {
+	if why == nil || w.stage != active || w.verdict != nil {
+		return
+	}
+	w.verdict = why
+	w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, why.Reason, why.Message)
+	w.m.leave(w.pod.UID)
+}
+
+// deviceHealth tells how the container's devices are.
+func (w *worker) deviceHealth(container string) []v1.ResourceStatus {
+	if w.m.Devices == nil {
+		return nil
+	}
+	return w.m.Devices.Health(w.pod.UID, container)
+}
+
+// devices is what the container's devices need of its configuration.
+func (t *tasks) devices(ctx context.Context, c *v1.Container) (devices.Settings, error) {
+	if t.m.Devices == nil {
+		return devices.Settings{}, nil
+	}
+	return t.m.Devices.Settings(ctx, t.pod, c)
+}
+
+// withVariables adds the variables that plugins give to the container's own, which win.
+func withVariables(given map[string]string, own []env.Var) []env.Var {
+	var out []env.Var
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(own, func(v env.Var) bool { return v.Name == name }) {
+			out = append(out, env.Var{Name: name, Value: given[name]})
+		}
+	}
+	return append(out, own...)
+}
+
+// annotate adds what else the container's devices need.
+func annotate(config *criv1.ContainerConfig, given devices.Settings) {
+	for name, value := range given.Annotations {
+		if _, own := config.Annotations[name]; !own {
+			config.Annotations[name] = value
+		}
+	}
+	config.CDIDevices = append(config.CDIDevices, given.CDI...)
+}
