@@ -22,6 +22,9 @@ type Report struct {
 	// RawTogether and Together are AtOnce starts at the same time.
 	RawTogether time.Duration `json:"rawTogether"`
 	Together    time.Duration `json:"together"`
+	// RawTogetherCPU and TogetherCPU are the processor time that these took, by the process that used it.
+	RawTogetherCPU map[string]time.Duration `json:"rawTogetherCPU"`
+	TogetherCPU    map[string]time.Duration `json:"togetherCPU"`
 	// FullTook is how long Full pods took until the last was Ready.
 	FullTook time.Duration `json:"fullTook"`
 	// Empty is the cost of a node without pods, Idle with AtOnce pods, Probed with Full ones that are probed.
@@ -73,6 +76,15 @@ func (r *Report) Print(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\n%d at once: %v raw, %v as pods: ×%.2f. %d pods on the node: all Ready after %v.\n\n", r.AtOnce, ms(r.RawTogether), ms(r.Together),
 		float64(r.Together)/float64(r.RawTogether), r.Full, ms(r.FullTook))
+	w = tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "PROCESSOR TIME OF %d AT ONCE\tRAW\tAS PODS\t\n", r.AtOnce)
+	for _, name := range slices.Sorted(maps.Keys(r.TogetherCPU)) {
+		fmt.Fprintf(w, "%s\t%v\t%v\t\n", name, ms(r.RawTogetherCPU[name]), ms(r.TogetherCPU[name]))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
 	w = tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "AT REST\tPROCESS\tCPU\tRESIDENT\tANONYMOUS\t")
 	for _, row := range []struct {

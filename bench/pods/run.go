@@ -27,10 +27,13 @@ import (
 // bench is a run.
 type bench struct {
 	Options
-	client    kubernetes.Interface
-	raw       *raw
-	processes map[string]*process.Process
-	seen      *follower
+	client kubernetes.Interface
+	raw    *raw
+	// processes are the node's, init its first.
+	processes    map[string]*process.Process
+	init         *process.Process
+	controlPlane map[string]*process.Process
+	seen         *follower
 }
 
 // Run measures and reports.
@@ -75,11 +78,19 @@ func (b *bench) connect(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	b.processes = map[string]*process.Process{}
-	for _, part := range []string{"kubelet", "containerd"} {
+	for _, part := range []string{"kubelet", "containerd", "proxy"} {
 		if pids[part] == 0 {
 			return fmt.Errorf("%s does not run", part)
 		}
 		b.processes[part] = process.Other(pids[part])
+	}
+	b.init, b.controlPlane = process.Other(pids["init"]), map[string]*process.Process{}
+	controlPlane, err := c.Processes()
+	if err != nil {
+		return err
+	}
+	for name, pid := range controlPlane {
+		b.controlPlane[name] = process.Other(pid)
 	}
 	socket := filepath.Join("/proc", fmt.Sprint(pids["init"]), "root", containerd.Socket)
 	rt, err := runtime.Dial(ctx, "unix://"+socket)
@@ -186,6 +197,10 @@ func (b *bench) round(ctx context.Context, r *Report, i int) error {
 func (b *bench) together(ctx context.Context, r *Report) error {
 	fmt.Fprintf(b.Progress, "%d at once, by the runtime alone\n", b.AtOnce)
 	sandboxes := make([]*sandbox, b.AtOnce)
+	before, err := b.spent()
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i := range sandboxes {
@@ -194,8 +209,10 @@ func (b *bench) together(ctx context.Context, r *Report) error {
 			return err
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	r.RawTogether = time.Since(began)
+	after, failed := b.spent()
+	err, r.RawTogetherCPU = errors.Join(err, failed), since(before, after)
 	for _, s := range sandboxes {
 		if s != nil {
 			err = errors.Join(err, b.raw.remove(ctx, s))
@@ -205,7 +222,14 @@ func (b *bench) together(ctx context.Context, r *Report) error {
 		return err
 	}
 	fmt.Fprintf(b.Progress, "%d at once, as pods\n", b.AtOnce)
-	r.Together, err = b.pods(ctx, "together", b.AtOnce, nil)
+	if before, err = b.spent(); err != nil {
+		return err
+	}
+	if r.Together, err = b.pods(ctx, "together", b.AtOnce, nil); err != nil {
+		return err
+	}
+	after, err = b.spent()
+	r.TogetherCPU = since(before, after)
 	return err
 }
 

@@ -42,13 +42,14 @@ func TestTheTableSetsPodsBesideRawStarts(t *testing.T) {
 	r := Report{
 		Rounds: 1, AtOnce: 2, Full: 3, Raw: []time.Duration{second}, Plain: []time.Duration{2 * second}, Token: []time.Duration{3 * second},
 		RawTogether: 4 * second, Together: 6 * second, FullTook: 7 * second,
+		RawTogetherCPU: map[string]time.Duration{"kubelet": 0}, TogetherCPU: map[string]time.Duration{"kubelet": 8 * second},
 		Idle: Rest{Took: 10 * second, Processes: map[string]Cost{"kubelet": {CPU: second, Resident: 5 << 20, Anonymous: 3 << 20}}},
 	}
 	var out bytes.Buffer
 	if err := r.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"3s                  2s", "×1.50", "all Ready after 7s", "10.0%", "5 MiB", "3 MiB"} {
+	for _, want := range []string{"3s                  2s", "×1.50", "0s        8s", "all Ready after 7s", "10.0%", "5 MiB", "3 MiB"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
