@@ -82,6 +82,9 @@ disabled_plugins = [
   disable_hugetlb_controller = {{not .Machine.HugeTLB}}
   tolerate_missing_hugetlb_controller = true
   netns_mounts_under_state_dir = true
+  # The agent reads the control groups itself. By default containerd would ask every shim each second, for nobody.
+  stats_collect_period = '1m'
+  stats_retention_period = '5m'
   cdi_spec_dirs = ['/etc/cdi', '/run/cdi']
   [plugins.'io.containerd.cri.v1.runtime'.containerd]
     default_runtime_name = 'runc'
@@ -93,6 +96,7 @@ disabled_plugins = [
         Root = '/run/containerd/runc'
         SystemdCgroup = false
   [plugins.'io.containerd.cri.v1.runtime'.cni]
+    use_internal_loopback = true
     bin_dirs = ['{{.Programs}}']
     conf_dir = '{{.CNIDir}}'
 `))
