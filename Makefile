@@ -19,7 +19,7 @@ LDFLAGS := -s -w \
 # Our own programs are static without cgo; only runc needs it, for seccomp.
 STATIC := CGO_ENABLED=0 $(GO) build -ldflags '-s -w'
 CNI := github.com/containernetworking/plugins/plugins
-PROGRAMS := etalon etalon-init tool pause csi containerd-shim-runc-v2 runc ptp host-local loopback portmap
+PROGRAMS := etalon etalon-init tool pause csi containerd-shim-runc-v2 runc ptp host-local portmap
 
 sources = $(shell find $(1) -type f \( -name '*.go' -o -name '*.yaml' -o -name '*.json' \) -not -name '*_test.go' -not -path './$(BIN)/*' 2>/dev/null)
 
@@ -48,7 +48,7 @@ $(BIN)/containerd-shim-runc-v2: go.mod go.sum
 	$(STATIC) -o $@ github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
 $(BIN)/host-local: go.mod go.sum
 	$(STATIC) -o $@ $(CNI)/ipam/host-local
-$(BIN)/loopback $(BIN)/ptp: go.mod go.sum
+$(BIN)/ptp: go.mod go.sum
 	$(STATIC) -o $@ $(CNI)/main/$(@F)
 $(BIN)/portmap: go.mod go.sum
 	$(STATIC) -o $@ $(CNI)/meta/portmap

@@ -15,7 +15,7 @@ import (
 )
 
 // Helpers must lie beside etalon itself.
-var helpers = []string{"etalon", "etalon-init", "containerd-shim-runc-v2", "runc", "ptp", "host-local", "loopback", "portmap", "pause", "tool", "csi"}
+var helpers = []string{"etalon", "etalon-init", "containerd-shim-runc-v2", "runc", "ptp", "host-local", "portmap", "pause", "tool", "csi"}
 
 // leastSpace is what a cluster needs of its disk to begin with.
 const leastSpace = 200 << 20

@@ -24,7 +24,8 @@ func CNIConfig(pods netip.Prefix, ipamDir string) ([]byte, error) {
 					"routes":  []object{{"dst": "0.0.0.0/0"}},
 				},
 			},
-			{"type": "portmap", "capabilities": object{"portMappings": true}, "snat": true},
+			// Without a backend portmap runs iptables twice for each pod to see whether it can.
+			{"type": "portmap", "capabilities": object{"portMappings": true}, "snat": true, "backend": "iptables"},
 		},
 	}, "", "  ")
 }
