@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -129,6 +130,21 @@ func TestCompute(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// Between the making of a container and its start there are milliseconds, and a write for them would be one in four.
+func TestAFirstInstanceThatIsAboutToStartChangesNothing(t *testing.T) {
+	in := Input{Pod: pod(v1.RestartPolicyAlways, "a"), State: state(), Now: t0}
+	before := Compute(in)
+	in.State = state("a=running")
+	in.State.Containers[0].State = runtime.StateCreated
+	if diff := cmp.Diff(before, Compute(in)); diff != "" {
+		t.Errorf("the first: -before +after:\n%s", diff)
+	}
+	in.State.Containers[0].Attempt = 1
+	if got := Compute(in).ContainerStatuses[0].RestartCount; got != 1 {
+		t.Errorf("the second: restart count %d", got)
 	}
 }
 

@@ -54,7 +54,8 @@ func container(in Input, spec *v1.Container, init bool) v1.ContainerStatus {
 	old := find(in.Pod, spec.Name)
 	s := v1.ContainerStatus{Name: spec.Name, Image: spec.Image, Started: ptr.To(false)}
 	latest := in.State.Latest(spec.Name)
-	if latest == nil {
+	// A first instance that was made and is about to start is worth no write: it runs a moment later, or failed.
+	if latest == nil || latest.State == runtime.StateCreated && latest.Attempt == 0 {
 		absent(in, spec, old, &s)
 		return s
 	}
