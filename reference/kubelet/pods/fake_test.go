@@ -30,6 +30,8 @@ type fakeCRI struct {
 	configs map[string]*criv1.ContainerConfig
 	// calls are the changes that were asked for.
 	calls []string
+	// reads is how often somebody asked for what there is of one pod.
+	reads int
 	// stubborn containers end only by SIGKILL.
 	stubborn bool
 }
@@ -82,6 +84,9 @@ func (f *fakeCRI) RemovePodSandbox(_ context.Context, id string) error {
 func (f *fakeCRI) ListPodSandbox(_ context.Context, filter *criv1.PodSandboxFilter) ([]*criv1.PodSandbox, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if filter.GetLabelSelector() != nil {
+		f.reads++
+	}
 	var out []*criv1.PodSandbox
 	for _, s := range f.sandboxes {
 		if selects(filter.GetLabelSelector(), s.Labels) {

@@ -180,7 +180,7 @@ func (m *Manager) Wake(uid types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if w := m.workers[uid]; w != nil {
-		w.tell(func(*box) {})
+		w.tell(func(b *box) { b.changed = true })
 	}
 }
 

@@ -182,7 +182,7 @@ func (w *worker) stop(ctx context.Context, gone bool) {
 		}
 		w.absorb(w.job.abandon())
 		// What the abandoned job did last shows in the runtime only now.
-		w.tell(func(*box) {})
+		w.tell(func(b *box) { b.changed = true })
 		return
 	}
 	if w.still() {

@@ -63,9 +63,11 @@ type worker struct {
 	admitted   bool
 	stage      stage
 	takenOn    time.Time
-	state      *runtime.Pod
-	said       *v1.PodStatus
-	verdict    *status.Verdict
+	// state is what the runtime said of the pod; stale, that it may say something else by now.
+	state   *runtime.Pod
+	stale   bool
+	said    *v1.PodStatus
+	verdict *status.Verdict
 	// cap bounds the grace period, in seconds; nil does not.
 	cap      *int64
 	backoff  map[string]plan.BackOff
@@ -89,6 +91,8 @@ type box struct {
 	pod     *v1.Pod
 	gone    bool
 	objects bool
+	// changed: something of the pod changed in the runtime.
+	changed bool
 	// verdict ends the pod, and grace bounds its grace period, nil for its own.
 	verdict *status.Verdict
 	grace   *int64
@@ -102,7 +106,7 @@ type hold struct {
 
 func newWorker(m *Manager, pod *v1.Pod) *worker {
 	w := &worker{
-		m: m, asked: pod, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(),
+		m: m, asked: pod, pod: pod, box: box{pod: pod}, wake: make(chan struct{}, 1), takenOn: time.Now(), stale: true,
 		hooked: map[string]bool{}, backoff: map[string]plan.BackOff{}, holds: map[string]hold{},
 		messages: map[string]string{}, complained: map[string]bool{},
 		measured: pod.Status.Phase != "" && pod.Status.Phase != v1.PodPending,
@@ -157,7 +161,9 @@ func (w *worker) run(ctx context.Context) {
 			return
 		case <-w.wake:
 		case <-timer.C:
+			w.stale = true
 		case o := <-done:
+			w.stale = true
 			w.absorb(o)
 		}
 	}
@@ -166,14 +172,17 @@ func (w *worker) run(ctx context.Context) {
 // step looks once, begins what is to be done, reports, and returns when to look again at the latest.
 func (w *worker) step(ctx context.Context) time.Duration {
 	gone := w.read()
-	state, err := w.m.Runtime.Pod(ctx, w.pod.UID)
-	if err != nil {
-		if ctx.Err() == nil {
-			klog.FromContext(ctx).V(2).Info("The runtime does not tell of the pod", "err", err)
+	if w.stale {
+		state, err := w.m.Runtime.Pod(ctx, w.pod.UID)
+		if err != nil {
+			if ctx.Err() == nil {
+				klog.FromContext(ctx).V(2).Info("The runtime does not tell of the pod", "err", err)
+			}
+			return retryRead
 		}
-		return retryRead
+		w.see(state)
+		w.stale = false
 	}
-	w.see(state)
 	w.pod = w.settle(time.Now())
 	w.prober.Sync(ctx, w.pod, w.state, w.address())
 	now := time.Now()
@@ -194,6 +203,9 @@ func (w *worker) read() (gone bool) {
 	if w.box.pod != w.asked {
 		w.refresh = w.refresh || changedMeta(w.asked, w.box.pod)
 		w.asked, w.pod = w.box.pod, w.resizing.of(w.box.pod)
+	}
+	if w.box.changed {
+		w.box.changed, w.stale = false, true
 	}
 	if w.box.objects {
 		w.box.objects, w.refresh = false, true

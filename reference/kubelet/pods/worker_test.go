@@ -172,6 +172,30 @@ func TestAPodRunsAndSucceeds(t *testing.T) {
 	})
 }
 
+// Most versions of a pod are the echo of what its node said of it.
+func TestANewVersionOfAPodIsNoReasonToAskTheRuntime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, simple(v1.RestartPolicyAlways))
+		defer r.stop()
+		r.settle()
+		before := r.cri.reads
+		for range 10 {
+			p := r.get("p").DeepCopy()
+			p.ResourceVersion = r.version()
+			r.Update(p)
+			synctest.Wait()
+		}
+		if r.cri.reads != before {
+			t.Errorf("it was asked %d times", r.cri.reads-before)
+		}
+		r.cri.exit("c", 1)
+		r.settle()
+		if n := count(r.cri.said(), "start c"); n != 2 || r.cri.reads == before {
+			t.Errorf("after the crash: started %d times, asked %d times", n, r.cri.reads-before)
+		}
+	})
+}
+
 func TestACrashingContainerIsRestartedWithBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, simple(v1.RestartPolicyAlways))

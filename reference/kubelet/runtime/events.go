@@ -61,6 +61,10 @@ func (c *Client) stream(ctx context.Context, changed func(types.UID), streaming 
 		go func() {
 			defer close(done)
 			for e := range events {
+				if e.GetContainerEventType() == criv1.ContainerEventType_CONTAINER_CREATED_EVENT {
+					// Who made it knows, and it does nothing before it starts.
+					continue
+				}
 				if uid := e.GetPodSandboxStatus().GetMetadata().GetUid(); uid != "" {
 					changed(types.UID(uid))
 				}
