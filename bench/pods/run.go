@@ -22,6 +22,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/cluster/containerd"
 	"github.com/etalon-dev/etalon/reference/cluster/node"
 	"github.com/etalon-dev/etalon/reference/kubelet/runtime"
+	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 )
 
 // bench is a run.
@@ -97,7 +98,7 @@ func (b *bench) connect(ctx context.Context, c *cluster.Cluster) error {
 	if err != nil {
 		return err
 	}
-	b.raw = &raw{runtime: rt}
+	b.raw = &raw{runtime: rt, node: spec.Node{PauseProfile: "/var/lib/kubelet/" + spec.PauseProfileFile}}
 	if err := b.namespace(ctx); err != nil {
 		return err
 	}

@@ -93,6 +93,10 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	pause, err := pauseProfile(o.RootDir)
+	if err != nil {
+		return err
+	}
 	groups, err := cgroups.New()
 	if err != nil {
 		return err
@@ -192,10 +196,11 @@ func Run(ctx context.Context, o Options) error {
 		Allocations: allocations, CPUs: pinning, Devices: plugged,
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
-			DNS:         spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
-			LogsRoot:    o.PodLogsDir,
-			Cgroups:     policy,
-			SeccompRoot: filepath.Join(o.RootDir, "seccomp"), SeccompDefault: *o.Kubelet.SeccompDefault,
+			DNS:          spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
+			LogsRoot:     o.PodLogsDir,
+			Cgroups:      policy,
+			PauseProfile: pause,
+			SeccompRoot:  filepath.Join(o.RootDir, "seccomp"), SeccompDefault: *o.Kubelet.SeccompDefault,
 		},
 		MaxDelay: maxDelay(o.Kubelet),
 		Security: pods.Security{AppArmor: appArmor(), UnsafeSysctls: o.Kubelet.AllowedUnsafeSysctls}, Users: ranges,
@@ -299,6 +304,16 @@ func (o *Options) serving(ctx context.Context, client kubernetes.Interface) (cer
 		return certificates.Requested(ctx, client, o.CertDir, o.NodeName, ips)
 	}
 	return certificates.SelfSigned(o.CertDir, o.NodeName, ips)
+}
+
+// pauseProfile writes the seccomp profile of the pods' sandboxes, and returns its file.
+func pauseProfile(root string) (string, error) {
+	text, err := spec.PauseProfile()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(root, spec.PauseProfileFile)
+	return file, os.WriteFile(file, text, 0o600)
 }
 
 // appArmor tells whether the kernel enforces AppArmor profiles.

@@ -18,6 +18,8 @@ type Node struct {
 	Cgroups cgroups.Policy
 	// SeccompRoot is where profiles of the type Localhost are.
 	SeccompRoot string
+	// PauseProfile is the file of the profile for the process that holds a pod's namespaces. Empty, it has the runtime's default.
+	PauseProfile string
 	// SeccompDefault gives RuntimeDefault to containers that name no profile.
 	SeccompDefault bool
 }
@@ -34,7 +36,7 @@ func (n Node) Sandbox(pod *v1.Pod, qos v1.PodQOSClass, attempt uint32) *criv1.Po
 		Annotations:  maps.Clone(pod.Annotations),
 		Linux: &criv1.LinuxPodSandboxConfig{
 			CgroupParent:    cgroups.PodPath(qos, pod.UID),
-			SecurityContext: sandboxSecurity(pod),
+			SecurityContext: n.sandboxSecurity(pod),
 			Resources:       n.sum(pod),
 			Overhead:        n.overhead(pod),
 		},

@@ -34,11 +34,14 @@ func namespaces(pod *v1.Pod) *criv1.NamespaceOption {
 	return n
 }
 
-func sandboxSecurity(pod *v1.Pod) *criv1.LinuxSandboxSecurityContext {
+func (n Node) sandboxSecurity(pod *v1.Pod) *criv1.LinuxSandboxSecurityContext {
 	s := &criv1.LinuxSandboxSecurityContext{
 		NamespaceOptions:   namespaces(pod),
 		SupplementalGroups: groups(pod),
 		Seccomp:            &criv1.SecurityProfile{ProfileType: criv1.SecurityProfile_RuntimeDefault},
+	}
+	if n.PauseProfile != "" {
+		s.Seccomp = &criv1.SecurityProfile{ProfileType: criv1.SecurityProfile_Localhost, LocalhostRef: n.PauseProfile}
 	}
 	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
