@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -186,6 +187,7 @@ func (j Joining) prepare(cluster *clientcmdapi.Cluster) (*spec.Spec, error) {
 	}
 	if j.Registry != "" {
 		files[filepath.Join(cfg.CertsDir(), "_default", "hosts.toml")] = containerd.Hosts(j.Registry, file("ca.crt"))
+		maps.Copy(files, containerd.LocalHosts(cfg.CertsDir()))
 	}
 	for name, content := range files {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -161,6 +162,7 @@ func (c *Cluster) launch(ctx context.Context, n node.Node) error {
 		filepath.Join(cfg.CNIDir(), "10-etalon.conflist"):       append(pods, '\n'),
 		filepath.Join(cfg.CertsDir(), "_default", "hosts.toml"): containerd.Hosts("https://"+c.registryAddress(), filepath.Join(n.Dir, "ca.crt")),
 	}
+	maps.Copy(files, containerd.LocalHosts(cfg.CertsDir()))
 	if text, err := os.ReadFile(c.path(kubeletConfig)); err == nil {
 		files[filepath.Join(n.Dir, kubeletConfig)] = text
 	} else if !errors.Is(err, os.ErrNotExist) {

@@ -106,3 +106,22 @@ disabled_plugins = [
 func Hosts(url, caFile string) []byte {
 	return fmt.Appendf(nil, "server = %q\nca = %q\ncapabilities = [\"pull\", \"resolve\"]\n", url, caFile)
 }
+
+// Ports on which a node finds registries of its own, on 127.0.0.1 and without TLS: what containerd would do for any port, were it not
+// that every other pull goes to the one registry.
+const (
+	FirstLocalRegistry = 5000
+	LocalRegistries    = 32
+)
+
+// LocalHosts returns the hosts.toml of each registry of the node's own, by path below dir.
+func LocalHosts(dir string) map[string][]byte {
+	out := map[string][]byte{}
+	for port := FirstLocalRegistry; port < FirstLocalRegistry+LocalRegistries; port++ {
+		for _, host := range []string{"127.0.0.1", "localhost"} {
+			file := filepath.Join(dir, fmt.Sprintf("%s_%d_", host, port), "hosts.toml")
+			out[file] = fmt.Appendf(nil, "server = \"http://%s:%d\"\n", host, port)
+		}
+	}
+	return out
+}
