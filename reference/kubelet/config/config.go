@@ -20,7 +20,8 @@ var supported = []string{
 	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
 	"cpuManagerPolicy", "cpuManagerPolicyOptions", "reservedSystemCPUs",
 	"clusterDNS", "clusterDomain", "maxPods", "seccompDefault", "allowedUnsafeSysctls",
-	"enableSystemLogHandler",
+	"enableSystemLogHandler", "enableSystemLogQuery", "enableDebuggingHandlers", "enableProfilingHandler", "enableContentionProfiling",
+	"enableDebugFlagsHandler",
 	"containerLogMaxSize", "containerLogMaxFiles", "containerLogMaxWorkers", "containerLogMonitorInterval", "crashLoopBackOff",
 	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",
 	"registerNode", "registerWithTaints", "providerID", "nodeStatusUpdateFrequency", "nodeStatusReportFrequency", "nodeLeaseDurationSeconds",
@@ -29,6 +30,7 @@ var supported = []string{
 	"podsPerCore", "kubeReserved", "systemReserved", "kubeReservedCgroup", "systemReservedCgroup", "enforceNodeAllocatable",
 	"evictionHard", "evictionSoft", "evictionSoftGracePeriod", "evictionPressureTransitionPeriod", "evictionMaxPodGracePeriod",
 	"evictionMinimumReclaim", "mergeDefaultEvictionSettings",
+	"imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist",
 	"serializeImagePulls", "maxParallelImagePulls", "registryPullQPS", "registryBurst",
 	"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge", "nodeStatusMaxImages",
 }

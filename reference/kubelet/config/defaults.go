@@ -49,6 +49,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 		c.EnforceNodeAllocatable = []string{"pods"}
 	}
 	orNew(&c.SerializeImagePulls, c.MaxParallelImagePulls == nil || *c.MaxParallelImagePulls <= 1)
+	or(&c.ImagePullCredentialsVerificationPolicy, kubeletv1beta1.NeverVerifyPreloadedImages)
 	orNew(&c.RegistryPullQPS, 5)
 	or(&c.RegistryBurst, 10)
 	or(&c.ImageMinimumGCAge.Duration, 2*time.Minute)
@@ -59,6 +60,10 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.SeccompDefault, false)
 	orNew(&c.CgroupsPerQOS, true)
 	orNew(&c.EnableSystemLogHandler, true)
+	orNew(&c.EnableSystemLogQuery, false)
+	orNew(&c.EnableDebuggingHandlers, true)
+	orNew(&c.EnableProfilingHandler, true)
+	orNew(&c.EnableDebugFlagsHandler, true)
 	orNew(&c.CPUCFSQuota, true)
 	orNew(&c.PodPidsLimit, -1)
 	or(&c.CPUManagerPolicy, NoCPUManager)

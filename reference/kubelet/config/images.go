@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/images"
 )
 
 // validateImages returns what is wrong with how images come and go.
@@ -31,6 +33,21 @@ func validateImages(c *kubeletv1beta1.KubeletConfiguration) []error {
 		out = append(out, fmt.Errorf("maxParallelImagePulls: %d: must be a positive number", *most))
 	} else if most != nil && *most > 1 && *c.SerializeImagePulls {
 		out = append(out, fmt.Errorf("maxParallelImagePulls: %d: cannot be larger than 1 unless serializeImagePulls is false", *most))
+	}
+	switch policy := c.ImagePullCredentialsVerificationPolicy; policy {
+	case kubeletv1beta1.NeverVerify, kubeletv1beta1.NeverVerifyPreloadedImages, kubeletv1beta1.AlwaysVerify:
+		if len(c.PreloadedImagesVerificationAllowlist) > 0 {
+			out = append(out, fmt.Errorf("preloadedImagesVerificationAllowlist: can only be set together with imagePullCredentialsVerificationPolicy %s", kubeletv1beta1.NeverVerifyAllowlistedImages))
+		}
+	case kubeletv1beta1.NeverVerifyAllowlistedImages:
+		for _, image := range c.PreloadedImagesVerificationAllowlist {
+			if err := images.CheckAllowed(image); err != nil {
+				out = append(out, fmt.Errorf("preloadedImagesVerificationAllowlist: %w", err))
+			}
+		}
+	default:
+		out = append(out, fmt.Errorf("imagePullCredentialsVerificationPolicy: %q: must be one of %s, %s, %s, %s", policy, kubeletv1beta1.NeverVerify,
+			kubeletv1beta1.NeverVerifyPreloadedImages, kubeletv1beta1.NeverVerifyAllowlistedImages, kubeletv1beta1.AlwaysVerify))
 	}
 	if *c.RegistryPullQPS < 0 {
 		out = append(out, fmt.Errorf("registryPullQPS: %d: must not be a negative number", *c.RegistryPullQPS))

@@ -85,6 +85,8 @@ type Collector struct {
 	Recorder record.EventRecorder
 	// Node refers to the node in events.
 	Node *v1.ObjectReference
+	// Records forget the images that are gone. Optional.
+	Records *Records
 
 	mu   sync.Mutex
 	seen map[string]stored
@@ -183,6 +185,7 @@ func (c *Collector) free(ctx context.Context, bytes int64, now time.Time) (freed
 
 // detect looks which images there are and who needs them.
 func (c *Collector) detect(ctx context.Context, now time.Time) error {
+	asked := time.Now()
 	list, err := c.Service.ListImages(ctx, nil)
 	if err != nil {
 		return err
@@ -190,6 +193,13 @@ func (c *Collector) detect(ctx context.Context, now time.Time) error {
 	needed, err := c.Needed(ctx)
 	if err != nil {
 		return err
+	}
+	if c.Records != nil {
+		ids := make([]string, len(list))
+		for i := range list {
+			ids[i] = list[i].Id
+		}
+		c.Records.Prune(ids, asked)
 	}
 	before := c.seen
 	c.seen = map[string]stored{}

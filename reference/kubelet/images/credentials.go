@@ -5,14 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 	v1 "k8s.io/api/core/v1"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 )
@@ -25,25 +25,34 @@ type login struct {
 	IdentityToken string `json:"identitytoken"`
 }
 
-// fetch pulls with each of the credentials that fit until one works, or with none.
-func (p *Puller) fetch(ctx context.Context, pod *v1.Pod, spec *criv1.ImageSpec, sandbox *criv1.PodSandboxConfig) error {
+// fetch pulls with each of the credentials that fit until one works, or with none. It returns the one that did.
+func (p *Puller) fetch(ctx context.Context, pod *v1.Pod, spec *criv1.ImageSpec, sandbox *criv1.PodSandboxConfig) (*Credential, error) {
 	fitting := p.credentials(ctx, pod, spec.Image)
 	if len(fitting) == 0 {
 		_, err := p.service.PullImage(ctx, spec, nil, sandbox)
-		return err
+		return nil, err
 	}
-	var last error
-	for _, auth := range fitting {
-		if _, last = p.service.PullImage(ctx, spec, auth, sandbox); last == nil {
-			return nil
+	var failures []error
+	for i := range fitting {
+		_, err := p.service.PullImage(ctx, spec, fitting[i].Auth, sandbox)
+		if err == nil {
+			return &fitting[i], nil
 		}
+		failures = append(failures, err)
 	}
-	return last
+	if len(failures) == 1 {
+		return nil, failures[0]
+	}
+	return nil, utilerrors.NewAggregate(failures)
 }
 
-// credentials returns those for the image's registry: of the pod's imagePullSecrets, then the node's.
-func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []*criv1.AuthConfig {
-	var out []*criv1.AuthConfig
+// credentials returns those for the image: of the pod's imagePullSecrets, then the node's.
+func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []Credential {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return nil
+	}
+	var all []entry
 	var missing []string
 	for _, ref := range pod.Spec.ImagePullSecrets {
 		secret, err := p.secrets.Secret(ctx, pod.Namespace, ref.Name)
@@ -51,10 +60,11 @@ func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []*
 			missing = append(missing, ref.Name)
 			continue
 		}
-		out = append(out, matching(logins(secret), image)...)
+		all = append(all, entries(logins(secret), secret)...)
 	}
+	out := matching(all, named)
 	if p.node != nil {
-		out = append(out, p.node.For(ctx, image)...)
+		out = append(out, p.node.For(ctx, pod, named)...)
 	}
 	p.complain(pod, missing)
 	return out
@@ -95,41 +105,69 @@ func logins(secret *v1.Secret) map[string]login {
 	return out
 }
 
-// matching returns the logins whose key covers the image, the most specific first: its registry, or a path in it; a
-// host may have * for a part.
-func matching(all map[string]login, image string) []*criv1.AuthConfig {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return nil
-	}
-	host, repository := reference.Domain(named), reference.Path(named)
-	var out []*criv1.AuthConfig
-	// The longer of two keys that begin alike is tried first.
-	for _, key := range slices.Backward(slices.Sorted(maps.Keys(all))) {
-		l := all[key]
-		key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
-		keyHost, keyPath, _ := strings.Cut(key, "/")
-		if keyHost == "index.docker.io" {
-			keyHost = "docker.io"
-		}
-		keyPath = strings.Trim(keyPath, "/")
-		if keyPath == "v1" || keyPath == "v2" {
-			keyPath = ""
-		}
-		if ok, err := path.Match(keyHost, host); err != nil || !ok {
-			continue
-		}
-		if keyPath != "" && repository != keyPath && !strings.HasPrefix(repository, keyPath+"/") {
-			continue
-		}
-		out = append(out, l.config(host))
+// entry is a login with the images that it is for, and the Secret that it is from, if any.
+type entry struct {
+	key    string
+	login  login
+	secret *v1.Secret
+}
+
+func entries(all map[string]login, from *v1.Secret) []entry {
+	out := make([]entry, 0, len(all))
+	for key, l := range all {
+		out = append(out, entry{key, l, from})
 	}
 	return out
 }
 
-func (l login) config(host string) *criv1.AuthConfig {
-	a := &criv1.AuthConfig{Username: l.Username, Password: l.Password, IdentityToken: l.IdentityToken, ServerAddress: host}
-	if plain, err := base64.StdEncoding.DecodeString(l.Auth); err == nil && l.Auth != "" {
+// matching returns the logins whose key covers the image, the most specific first: its registry, or a path in it; a host's parts
+// may have *. Of those with the same key the Secret that the pod names first goes first.
+func matching(all []entry, image reference.Named) []Credential {
+	for i := range all {
+		all[i].key = plain(all[i].key)
+	}
+	// The longer of two keys that begin alike is tried first.
+	slices.SortStableFunc(all, func(a, b entry) int { return strings.Compare(b.key, a.key) })
+	var out []Credential
+	for _, e := range all {
+		if !covers(e.key, image) {
+			continue
+		}
+		c := Credential{Auth: e.login.config()}
+		if e.secret != nil {
+			c.Secret = &kubeletv1beta1.ImagePullSecret{
+				UID: string(e.secret.UID), Namespace: e.secret.Namespace, Name: e.secret.Name, CredentialHash: hash(c.Auth),
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// plain is a key of a docker configuration without its scheme and the version of the registry's API.
+func plain(key string) string {
+	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
+	host, path, _ := strings.Cut(key, "/")
+	if host == "index.docker.io" {
+		host = "docker.io"
+	}
+	for _, version := range []string{"v1", "v2"} {
+		if rest, ok := strings.CutPrefix(path, version); ok && (rest == "" || rest[0] == '/') {
+			path = strings.TrimPrefix(rest, "/")
+			break
+		}
+	}
+	if path = strings.TrimSuffix(path, "/"); path == "" {
+		return host
+	}
+	return host + "/" + path
+}
+
+// config has no ServerAddress: runtimes compare that with the URL of the host that they ask, which may be a mirror's.
+func (l login) config() *criv1.AuthConfig {
+	a := &criv1.AuthConfig{Username: l.Username, Password: l.Password, IdentityToken: l.IdentityToken}
+	// With or without the padding.
+	if plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(l.Auth, "=")); err == nil && l.Auth != "" {
 		if user, password, ok := strings.Cut(string(plain), ":"); ok {
 			a.Username, a.Password = user, strings.TrimRight(password, "\x00")
 		}

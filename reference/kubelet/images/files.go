@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"os"
 
-	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"github.com/distribution/reference"
+	v1 "k8s.io/api/core/v1"
 )
 
 // Files are docker configuration files on the node; those that are missing, or are none, are passed over. They are
@@ -15,16 +16,16 @@ func Files(paths ...string) NodeCredentials { return files(paths) }
 type files []string
 
 // For returns the logins that fit the image.
-func (f files) For(_ context.Context, image string) []*criv1.AuthConfig {
-	var out []*criv1.AuthConfig
+func (f files) For(_ context.Context, _ *v1.Pod, image reference.Named) []Credential {
+	var all []entry
 	for _, path := range f {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			continue
 		}
-		out = append(out, matching(parseLogins(text), image)...)
+		all = append(all, entries(parseLogins(text), nil)...)
 	}
-	return out
+	return matching(all, image)
 }
 
 // parseLogins reads either form of a docker configuration: config.json, or .dockercfg, which has the logins alone.

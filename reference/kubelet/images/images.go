@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/record"
 	internalapi "k8s.io/cri-api/pkg/apis"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
 )
@@ -50,6 +51,7 @@ type Puller struct {
 	recorder record.EventRecorder
 	limits   limits
 	node     NodeCredentials
+	records  *Records
 	now      func() time.Time
 
 	mu    sync.Mutex
@@ -78,17 +80,23 @@ type Config struct {
 	Burst int
 	// Node gives the credentials that the node itself has, for all pods; nil if it has none.
 	Node NodeCredentials
+	// Records know which pods may use images that are there; nil stands for some that last as long as the Puller.
+	Records *Records
 }
 
 // NodeCredentials are a node's own for registries (docs: concepts/containers/images#using-a-private-registry).
 type NodeCredentials interface {
-	// For returns those that fit the image, the most specific first.
-	For(ctx context.Context, image string) []*criv1.AuthConfig
+	// For returns those that fit the image and are for the pod, the most specific first.
+	For(ctx context.Context, pod *v1.Pod, image reference.Named) []Credential
 }
 
 // New returns a Puller.
 func New(service internalapi.ImageManagerService, secrets Secrets, recorder record.EventRecorder, c Config) *Puller {
-	return &Puller{service: service, secrets: secrets, recorder: recorder, limits: newLimits(c), node: c.Node, now: time.Now, tries: map[try]attempt{}}
+	if c.Records == nil {
+		c.Records = newRecords("", Verification{})
+	}
+	return &Puller{service: service, secrets: secrets, recorder: recorder, limits: newLimits(c), node: c.Node, records: c.Records,
+		now: time.Now, tries: map[try]attempt{}}
 }
 
 // want is an image that a pod needs.
@@ -125,9 +133,9 @@ func (p *Puller) ensure(ctx context.Context, w want, sandbox *criv1.PodSandboxCo
 			p.recorder.Event(w.origin, v1.EventTypeWarning, "InspectFailed", message)
 			return nil, &Failure{Reason: "ImageInspectError", Message: message, Retry: p.now().Add(firstDelay)}
 		}
-		if image != nil {
+		if image != nil && p.records.MayUse(ctx, w.image, image.Id, func() []Credential { return p.credentials(ctx, w.pod, name) }) {
 			p.missing(ctx, w.pod)
-			p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine", w.image)
+			p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine and can be accessed by the pod", w.image)
 			return image, nil
 		}
 		if w.policy == v1.PullNever {
@@ -157,15 +165,25 @@ func (p *Puller) pull(ctx context.Context, w want, spec *criv1.ImageSpec, sandbo
 		return nil, &Failure{Reason: "ImagePullBackOff", Retry: last.at.Add(last.delay),
 			Message: fmt.Sprintf("Back-off pulling image %q: %s: %s", w.image, last.reason, last.err)}
 	}
+	if err := p.records.Begin(w.image); err != nil {
+		return nil, &Failure{Reason: "ErrImagePull", Message: err.Error(), Retry: asked.Add(firstDelay)}
+	}
+	noted := false
+	defer func() {
+		if !noted {
+			p.records.Failed(w.image)
+		}
+	}()
 	p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulling", "Pulling image %q", w.image)
 	leave, err := p.limits.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	began := p.now()
+	var with *Credential
 	err = p.limits.allowed()
 	if err == nil {
-		err = p.fetch(ctx, w.pod, spec, sandbox)
+		with, err = p.fetch(ctx, w.pod, spec, sandbox)
 	}
 	leave()
 	took, waited := p.now().Sub(began).Truncate(time.Millisecond), p.now().Sub(asked).Truncate(time.Millisecond)
@@ -188,6 +206,10 @@ func (p *Puller) pull(ctx context.Context, w want, spec *criv1.ImageSpec, sandbo
 	}
 	if err != nil {
 		return nil, &Failure{Reason: "ImageInspectError", Message: err.Error(), Retry: p.now().Add(firstDelay)}
+	}
+	noted = true
+	if err := p.records.Pulled(w.image, image.Id, with); err != nil {
+		klog.FromContext(ctx).Error(err, "Others will have to show a credential", "image", w.image)
 	}
 	p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled",
 		"Successfully pulled image %q in %v (%v including waiting). Image size: %v bytes.", w.image, took, waited, image.GetSize())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/distribution/reference"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 	v1 "k8s.io/api/core/v1"
@@ -80,11 +81,11 @@ func TestPolicies(t *testing.T) {
 		pulls         int
 		event         string
 	}{
-		{v1.PullIfNotPresent, true, true, "", 0, `Normal Pulled Container image "x" already present on machine`},
+		{v1.PullIfNotPresent, true, true, "", 0, `Normal Pulled Container image "x" already present on machine and can be accessed by the pod`},
 		{v1.PullIfNotPresent, true, false, "", 1, `Normal Pulled Successfully pulled image "x" in 0s (0s including waiting). Image size: 7 bytes.`},
 		{v1.PullAlways, true, true, "", 1, `Normal Pulling Pulling image "x"`},
 		{v1.PullAlways, false, true, "ErrImagePull", 1, `Warning Failed Failed to pull image "x": not found`},
-		{v1.PullNever, true, true, "", 0, `Normal Pulled Container image "x" already present on machine`},
+		{v1.PullNever, true, true, "", 0, `Normal Pulled Container image "x" already present on machine and can be accessed by the pod`},
 		{v1.PullNever, true, false, "ErrImageNeverPull", 0, `Warning ErrImageNeverPull Container image "x" is not present with pull policy of Never`},
 	} {
 		r, recorder, p, _ := fixture()
@@ -121,6 +122,14 @@ func TestAMissingImageIsAskedForEverMoreRarelyUntilItAppears(t *testing.T) {
 	}
 }
 
+func parse(t *testing.T, image string) reference.Named {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return named
+}
+
 func TestABadName(t *testing.T) {
 	_, _, p, _ := fixture()
 	_, err := p.Ensure(t.Context(), &v1.Pod{}, &v1.Container{Image: "Not A Name"}, nil)
@@ -136,14 +145,14 @@ func TestCredentialsGoToTheirRegistryOnly(t *testing.T) {
 		"https://example.org":{"auth":"` + auth + `"}, "example.org/team":{"username":"team","password":"p"}, "*.wild.org":{"username":"w"},
 		"https://index.docker.io/v1/":{"username":"hub"}}}`)}}
 	for image, want := range map[string]int{
-		"example.org/x:1": 1, "example.org/team/x:1": 2, "example.org/teamster/x": 1, "a.wild.org/x": 1, "wild.org/x": 0, "other.org/x": 0, "nginx": 1,
+		"example.org/x:1": 1, "example.org/team/x:1": 2, "example.org/teamster/x": 2, "a.wild.org/x": 1, "wild.org/x": 0, "other.org/x": 0, "nginx": 1,
 	} {
-		if got := matching(logins(secret), image); len(got) != want {
+		if got := matching(entries(logins(secret), secret), parse(t, image)); len(got) != want {
 			t.Errorf("%s: %d credentials fit, want %d", image, len(got), want)
 		}
 	}
-	if got := matching(logins(secret), "example.org/x"); got[0].Username != "me" || got[0].Password != "secret" {
-		t.Errorf("got %v", got[0].Username)
+	if got := matching(entries(logins(secret), secret), parse(t, "example.org/x")); got[0].Auth.Username != "me" || got[0].Auth.Password != "secret" || got[0].Auth.ServerAddress != "" {
+		t.Errorf("got %v", got[0].Auth.Username)
 	}
 }
 
@@ -159,7 +168,7 @@ func TestTheNodesOwnCredentialsAreTriedAfterThePods(t *testing.T) {
 	node := Files(filepath.Join(dir, "none"), filepath.Join(dir, "broken"), filepath.Join(dir, "config.json"), filepath.Join(dir, ".dockercfg"))
 	p := New(nil, nil, nil, Config{Node: node})
 	got := p.credentials(t.Context(), &v1.Pod{}, "a.example/team/x")
-	if len(got) != 2 || got[0].Username != "node" || got[1].Username != "old" {
+	if len(got) != 2 || got[0].Auth.Username != "old" || got[1].Auth.Username != "node" {
 		t.Errorf("got %v", got)
 	}
 	if got := p.credentials(t.Context(), &v1.Pod{}, "b.example/x"); len(got) != 0 {

@@ -18,9 +18,10 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 	kubeletv1 "k8s.io/kubelet/config/v1"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 	credentialv1 "k8s.io/kubelet/pkg/apis/credentialprovider/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -33,6 +34,9 @@ const credentialAPI = "credentialprovider.kubelet.k8s.io/"
 
 // Providers are programs that give credentials for images (docs: tasks/administer-cluster/kubelet-credential-provider).
 type Providers struct {
+	// Accounts are of the pods for which plugins are asked. They are needed if a plugin wants tokens.
+	Accounts Accounts
+
 	dir  string
 	list []kubeletv1.CredentialProvider
 	now  func() time.Time
@@ -90,8 +94,8 @@ func parseProviders(text []byte, dir string) (*Providers, error) {
 		if !slices.Contains([]string{credentialAPI + "v1", credentialAPI + "v1beta1", credentialAPI + "v1alpha1"}, p.APIVersion) {
 			bad("apiVersion %q is not supported", p.APIVersion)
 		}
-		if p.TokenAttributes != nil {
-			bad("tokenAttributes: this kubelet does not support it")
+		for _, problem := range checkToken(p) {
+			bad("tokenAttributes.%s", problem)
 		}
 	}
 	if len(c.Providers) == 0 {
@@ -101,24 +105,20 @@ func parseProviders(text []byte, dir string) (*Providers, error) {
 }
 
 // For asks the plugins that are for the image, in their order.
-func (p *Providers) For(ctx context.Context, image string) []*criv1.AuthConfig {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return nil
-	}
-	var out []*criv1.AuthConfig
+func (p *Providers) For(ctx context.Context, pod *v1.Pod, image reference.Named) []Credential {
+	var out []Credential
 	for _, provider := range p.list {
-		if !slices.ContainsFunc(provider.MatchImages, func(pattern string) bool { return covers(pattern, named) }) {
+		if !slices.ContainsFunc(provider.MatchImages, func(pattern string) bool { return covers(pattern, image) }) {
 			continue
 		}
-		logins, err := p.ask(ctx, provider, image, named)
+		logins, from, err := p.ask(ctx, provider, pod, image)
 		if err != nil {
-			klog.FromContext(ctx).Error(err, "Cannot get credentials from a plugin", "provider", provider.Name, "image", image)
+			klog.FromContext(ctx).Error(err, "Cannot get credentials from a plugin", "provider", provider.Name, "image", image.Name())
 			continue
 		}
 		for _, key := range slices.Backward(slices.Sorted(maps.Keys(logins))) {
-			if covers(key, named) {
-				out = append(out, logins[key].config(reference.Domain(named)))
+			if covers(key, image) {
+				out = append(out, Credential{Auth: logins[key].config(), Account: from})
 			}
 		}
 	}
@@ -147,20 +147,25 @@ func covers(pattern string, image reference.Named) bool {
 	return strings.HasPrefix(reference.Path(image), strings.TrimSuffix(prefix, "/"))
 }
 
-// ask runs the plugin, unless what it said before still holds.
-func (p *Providers) ask(ctx context.Context, provider kubeletv1.CredentialProvider, image string, named reference.Named) (map[string]login, error) {
+// ask runs the plugin, unless what it said before still holds. It returns the logins, and the account that they are for if they
+// are not the node's.
+func (p *Providers) ask(ctx context.Context, provider kubeletv1.CredentialProvider, pod *v1.Pod, named reference.Named) (map[string]login, *kubeletv1beta1.ImagePullServiceAccount, error) {
+	who, err := p.identify(ctx, provider.TokenAttributes, pod)
+	if err != nil {
+		return nil, nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
+	now, image := p.now(), named.Name()
 	maps.DeleteFunc(p.cache, func(_ string, a answer) bool { return !now.Before(a.until) })
 	for _, key := range []string{image, reference.Domain(named), ""} {
-		if a, ok := p.cache[provider.Name+" "+key]; ok {
-			return a.logins, nil
+		if a, ok := p.cache[provider.Name+" "+key+" "+who.key]; ok {
+			return a.logins, who.account, nil
 		}
 	}
-	said, err := p.run(ctx, provider, image)
+	said, err := p.run(ctx, provider, image, who)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var key string
 	switch said.CacheKeyType {
@@ -170,7 +175,7 @@ func (p *Providers) ask(ctx context.Context, provider kubeletv1.CredentialProvid
 		key = reference.Domain(named)
 	case credentialv1.GlobalPluginCacheKeyType:
 	default:
-		return nil, fmt.Errorf("the plugin answered with the cache key type %q", said.CacheKeyType)
+		return nil, nil, fmt.Errorf("the plugin answered with the cache key type %q", said.CacheKeyType)
 	}
 	logins := map[string]login{}
 	for registry, auth := range said.Auth {
@@ -181,14 +186,16 @@ func (p *Providers) ask(ctx context.Context, provider kubeletv1.CredentialProvid
 		holds = said.CacheDuration
 	}
 	if holds.Duration > 0 {
-		p.cache[provider.Name+" "+key] = answer{logins: logins, until: now.Add(holds.Duration)}
+		p.cache[provider.Name+" "+key+" "+who.key] = answer{logins: logins, until: now.Add(holds.Duration)}
 	}
-	return logins, nil
+	return logins, who.account, nil
 }
 
 // run asks the plugin over its standard input and reads its answer from the standard output.
-func (p *Providers) run(ctx context.Context, provider kubeletv1.CredentialProvider, image string) (*credentialv1.CredentialProviderResponse, error) {
-	request, err := json.Marshal(map[string]string{"apiVersion": provider.APIVersion, "kind": "CredentialProviderRequest", "image": image})
+func (p *Providers) run(ctx context.Context, provider kubeletv1.CredentialProvider, image string, who identity) (*credentialv1.CredentialProviderResponse, error) {
+	question := credentialv1.CredentialProviderRequest{Image: image, ServiceAccountToken: who.token, ServiceAccountAnnotations: who.annotations}
+	question.APIVersion, question.Kind = provider.APIVersion, "CredentialProviderRequest"
+	request, err := json.Marshal(question)
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +232,6 @@ func Both(a, b NodeCredentials) NodeCredentials { return both{a, b} }
 
 type both struct{ first, second NodeCredentials }
 
-func (b both) For(ctx context.Context, image string) []*criv1.AuthConfig {
-	return append(b.first.For(ctx, image), b.second.For(ctx, image)...)
+func (b both) For(ctx context.Context, pod *v1.Pod, image reference.Named) []Credential {
+	return append(b.first.For(ctx, pod, image), b.second.For(ctx, pod, image)...)
 }

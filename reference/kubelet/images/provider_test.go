@@ -68,12 +68,12 @@ func TestAPluginIsAskedAndItsAnswerKept(t *testing.T) {
 	}
 	now := time.Now()
 	p.now = func() time.Time { return now }
-	got := p.For(t.Context(), "a.example.org/team/x:1")
-	if len(got) != 2 || got[0].Username != "team" || got[1].Username != "u" || got[1].Password != "p" {
+	got := p.For(t.Context(), nil, parse(t, "a.example.org/team/x:1"))
+	if len(got) != 2 || got[0].Auth.Username != "team" || got[1].Auth.Username != "u" || got[1].Auth.Password != "p" {
 		t.Fatalf("got %v", got)
 	}
 	asked, _ := os.ReadFile(filepath.Join(dir, "asked"))
-	if want := `{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a.example.org/team/x:1","kind":"CredentialProviderRequest"}`; strings.TrimSpace(string(asked)) != want {
+	if want := `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"a.example.org/team/x"}`; strings.TrimSpace(string(asked)) != want {
 		t.Errorf("it was asked %s", asked)
 	}
 	if env, _ := os.ReadFile(filepath.Join(dir, "env")); string(env) != "hello now\n" {
@@ -85,7 +85,7 @@ func TestAPluginIsAskedAndItsAnswerKept(t *testing.T) {
 		runs  int
 	}{{"a.example.org/y", 0, 1}, {"b.example.org/y", 0, 2}, {"other.org/y", 0, 2}, {"a.example.org/y", 10 * time.Minute, 3}} {
 		now = now.Add(step.after)
-		p.For(t.Context(), step.image)
+		p.For(t.Context(), nil, parse(t, step.image))
 		if runs() != step.runs {
 			t.Errorf("%s after %v: %d runs, want %d", step.image, step.after, runs(), step.runs)
 		}
@@ -99,7 +99,7 @@ func TestWhatIsNotToBeKeptIsAskedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		if got := p.For(t.Context(), "a.example.org/x"); len(got) != 1 || runs() != i+1 {
+		if got := p.For(t.Context(), nil, parse(t, "a.example.org/x")); len(got) != 1 || runs() != i+1 {
 			t.Errorf("got %v after %d runs", got, runs())
 		}
 	}
@@ -112,12 +112,12 @@ func TestAPluginThatFailsGivesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.For(t.Context(), "a.example.org/x"); len(got) != 0 {
+		if got := p.For(t.Context(), nil, parse(t, "a.example.org/x")); len(got) != 0 {
 			t.Errorf("%s: got %v", answer, got)
 		}
 	}
 	p, err := parseProviders([]byte(providerConfig), t.TempDir())
-	if err != nil || len(p.For(t.Context(), "a.example.org/x")) != 0 {
+	if err != nil || len(p.For(t.Context(), nil, parse(t, "a.example.org/x"))) != 0 {
 		t.Errorf("without the program: %v", err)
 	}
 }
