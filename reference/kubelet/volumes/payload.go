@@ -62,8 +62,9 @@ func pick(data map[string][]byte, items []v1.KeyToPath, mode *int32, optional bo
 // contents works out the payload of volumes.
 type contents struct {
 	env.Source
-	tokens Tokens
-	trust  Trust
+	tokens       Tokens
+	trust        Trust
+	certificates Certificates
 }
 
 func (c contents) configMap(ctx context.Context, name string, items []v1.KeyToPath, mode *int32, optional *bool) (Payload, error) {
@@ -114,15 +115,17 @@ func (c contents) token(ctx context.Context, t *v1.ServiceAccountTokenProjection
 	if err != nil {
 		return nil, err
 	}
-	f := File{Data: []byte(token), Mode: modeOf(nil, mode)}
-	// A token is for the pod's own processes: it is closed to all others where we know whose
-	// those are.
+	return Payload{t.Path: c.private(File{Data: []byte(token), Mode: modeOf(nil, mode)})}, nil
+}
+
+// private is a file with something for the pod's own processes: it is closed to all others where we know whose those are.
+func (c contents) private(f File) File {
 	if sc := c.Pod.Spec.SecurityContext; sc != nil && sc.FSGroup != nil {
 		f.Mode = 0o600
 	} else if user := commonUser(c.Pod); user != nil {
 		f.Mode, f.Owner = 0o600, user
 	}
-	return Payload{t.Path: f}, nil
+	return f
 }
 
 // commonUser returns the uid that all containers are said to run as, nil if they differ or do
@@ -148,10 +151,10 @@ func commonUser(pod *v1.Pod) *int64 {
 	return common
 }
 
-func (c contents) projected(ctx context.Context, p *v1.ProjectedVolumeSource) (Payload, error) {
+func (c contents) projected(ctx context.Context, volume string, p *v1.ProjectedVolumeSource) (Payload, error) {
 	out := Payload{}
 	var failures []error
-	for _, s := range p.Sources {
+	for i, s := range p.Sources {
 		var part Payload
 		var err error
 		switch {
@@ -165,6 +168,8 @@ func (c contents) projected(ctx context.Context, p *v1.ProjectedVolumeSource) (P
 			part, err = c.token(ctx, s.ServiceAccountToken, p.DefaultMode)
 		case s.ClusterTrustBundle != nil:
 			part, err = c.bundle(ctx, s.ClusterTrustBundle, p.DefaultMode)
+		case s.PodCertificate != nil:
+			part, err = c.certificate(ctx, volume, i, s.PodCertificate, p.DefaultMode)
 		default:
 			err = errors.New("unsupported source of a projected volume")
 		}
@@ -190,7 +195,7 @@ func (c contents) of(ctx context.Context, v *v1.Volume) (Payload, bool, error) {
 	case v.DownwardAPI != nil:
 		p, err = c.downward(v.DownwardAPI.Items, v.DownwardAPI.DefaultMode)
 	case v.Projected != nil:
-		p, err = c.projected(ctx, v.Projected)
+		p, err = c.projected(ctx, v.Name, v.Projected)
 	default:
 		return nil, false, nil
 	}

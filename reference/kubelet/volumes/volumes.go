@@ -30,6 +30,8 @@ type Manager struct {
 	Node func() *v1.Node
 	// Trust finds ClusterTrustBundles.
 	Trust Trust
+	// Certificates are the pods' own.
+	Certificates Certificates
 	// ReportInUse brings InUse to the API server.
 	ReportInUse func(context.Context) error
 
@@ -80,6 +82,9 @@ func (m *Manager) Forget(uid types.UID) {
 	if c, ok := m.tokens.(*TokenCache); ok {
 		c.Forget(uid)
 	}
+	if c, ok := m.Certificates.(*CertificateCache); ok {
+		c.Forget(uid)
+	}
 }
 
 // Pods returns the pods that have a directory.
@@ -127,7 +132,7 @@ func (m *Manager) Remove(ctx context.Context, uid types.UID) error {
 
 func (m *Manager) mount(ctx context.Context, src env.Source, v *v1.Volume) error {
 	pod := src.Pod
-	payload, written, err := contents{src, m.tokens, m.Trust}.of(ctx, v)
+	payload, written, err := contents{src, m.tokens, m.Trust, m.Certificates}.of(ctx, v)
 	if err != nil {
 		return err
 	}
