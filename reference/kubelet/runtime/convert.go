@@ -60,6 +60,12 @@ func containerOf(s *criv1.ContainerStatus) Container {
 		}
 	}
 	for _, m := range s.GetMounts() {
+		if m.GetRecursiveReadOnly() {
+			if out.Recursive == nil {
+				out.Recursive = map[string]bool{}
+			}
+			out.Recursive[m.GetContainerPath()] = true
+		}
 		if image := m.GetImage().GetImage(); image != "" {
 			if out.ImageMounts == nil {
 				out.ImageMounts = map[string]string{}

@@ -50,6 +50,8 @@ type Container struct {
 	User      *User
 	// ImageMounts are the references of images that are mounted, by the path in the container.
 	ImageMounts map[string]string
+	// Recursive are the paths in the container below which everything is read only, also what is mounted there.
+	Recursive map[string]bool
 }
 
 // User is who a container's first process runs as.

@@ -189,6 +189,9 @@ func mounts(spec *v1.Container, instance *runtime.Container) []v1.VolumeMountSta
 		status := v1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
 		if m.ReadOnly {
 			status.RecursiveReadOnly = ptr.To(v1.RecursiveReadOnlyDisabled)
+			if instance.Recursive[m.MountPath] {
+				status.RecursiveReadOnly = ptr.To(v1.RecursiveReadOnlyEnabled)
+			}
 		}
 		if image := instance.ImageMounts[m.MountPath]; image != "" {
 			status.VolumeStatus = &v1.VolumeStatus{Image: &v1.ImageVolumeStatus{ImageRef: image}}

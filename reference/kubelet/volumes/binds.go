@@ -89,8 +89,8 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 	if !filepath.IsAbs(bind.ContainerPath) {
 		bind.ContainerPath = filepath.Join("/", bind.ContainerPath)
 	}
-	if r := vm.RecursiveReadOnly; r != nil && *r == v1.RecursiveReadOnlyEnabled {
-		bind.RecursiveReadOnly = true
+	if bind.RecursiveReadOnly, err = recursiveReadOnly(vm, m.node()); err != nil {
+		return nil, err
 	}
 	if p := vm.MountPropagation; p != nil {
 		switch *p {
@@ -101,6 +101,36 @@ func (m *Manager) bind(pod *v1.Pod, c *v1.Container, index int, vm v1.VolumeMoun
 		}
 	}
 	return bind, nil
+}
+
+func (m *Manager) node() *v1.Node {
+	if m.Node == nil {
+		return nil
+	}
+	return m.Node()
+}
+
+// recursiveReadOnly tells whether also what is mounted below the volume is to be read only (KEP-3857).
+func recursiveReadOnly(vm v1.VolumeMount, node *v1.Node) (bool, error) {
+	if vm.RecursiveReadOnly == nil || *vm.RecursiveReadOnly == v1.RecursiveReadOnlyDisabled {
+		return false, nil
+	}
+	if !vm.ReadOnly {
+		return false, fmt.Errorf("volume %q requested recursive read-only mode, but it is not read-only", vm.Name)
+	}
+	if p := vm.MountPropagation; p != nil && *p != v1.MountPropagationNone {
+		return false, fmt.Errorf("volume %q requested recursive read-only mode, but it is not compatible with propagation %q", vm.Name, *p)
+	}
+	can := false
+	if node != nil {
+		for _, h := range node.Status.RuntimeHandlers {
+			can = can || h.Name == "" && h.Features != nil && is(h.Features.RecursiveReadOnlyMounts)
+		}
+	}
+	if !can && *vm.RecursiveReadOnly == v1.RecursiveReadOnlyEnabled {
+		return false, fmt.Errorf("volume %q requested recursive read-only mode, but it is not supported by the runtime", vm.Name)
+	}
+	return can, nil
 }
 
 // pathOf is where the volume is on the node, and whether containers can only read it.
