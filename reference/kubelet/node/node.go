@@ -37,6 +37,8 @@ type Self struct {
 	// Version is the agent's, v1.37.2+etalon.
 	Version string
 	Machine Machine
+	// Declared are the features that others may ask about.
+	Declared []string
 	// MaxImages bounds the images in the status; a negative number does not.
 	MaxImages int
 	Client    kubernetes.Interface

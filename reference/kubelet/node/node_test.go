@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,5 +117,20 @@ func TestParseMemTotal(t *testing.T) {
 	}
 	if _, err := parseMemTotal([]byte("x")); err == nil {
 		t.Error("no error without MemTotal")
+	}
+}
+
+func TestFeaturesAreDeclaredInOrder(t *testing.T) {
+	want := []string{"InPlacePodLevelResourcesVerticalScaling", "RestartAllContainersOnContainerExits"}
+	if got := Declared("v1.37.2+etalon"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	s := self(&Observed{})
+	s.Declared = want
+	if err := s.Register(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Node().Status.DeclaredFeatures; !slices.Equal(got, want) {
+		t.Errorf("the status has %v", got)
 	}
 }

@@ -51,6 +51,7 @@ func (s *Self) apply(n *v1.Node, o Observed, now time.Time) {
 	n.Status.Addresses = s.addresses()
 	n.Status.DaemonEndpoints.KubeletEndpoint.Port = s.Port
 	n.Status.VolumesInUse = o.VolumesInUse
+	n.Status.DeclaredFeatures = s.Declared
 	n.Status.Images = images(o.Images, s.MaxImages)
 	if o.Runtime != "" {
 		n.Status.RuntimeHandlers, n.Status.Features = o.Handlers, o.Features
