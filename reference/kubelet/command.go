@@ -45,7 +45,7 @@ func Command() *cobra.Command {
 			}
 			server.ContentType, server.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 			server.QPS, server.Burst = 200, 400
-			o.Config = server
+			o.Config, o.Flags = server, cmd.Flags()
 			return Run(cmd.Context(), o)
 		},
 	}

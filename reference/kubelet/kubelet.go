@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,6 +71,8 @@ type Options struct {
 	Port    int
 	// CredentialProviderConfig is a file that names programs with credentials for registries, in CredentialProviderDir. Optional.
 	CredentialProviderConfig, CredentialProviderDir string
+	// Flags are those that the agent was started with, for others to read; nil for none.
+	Flags *pflag.FlagSet
 	// Version is what the node reports as the agent's version.
 	Version string
 }
@@ -119,11 +122,11 @@ func Run(ctx context.Context, o Options) error {
 	self := &node.Self{
 		Name: o.NodeName, IPs: []string{o.NodeIP}, PodCIDR: o.PodCIDR, Port: int32(o.Port), Version: o.Version,
 		Machine: machine, Client: client, MaxImages: int(*o.Kubelet.NodeStatusMaxImages),
-		Registration: o.Registration, Timing: node.TimingOf(o.Kubelet),
+		Registration: o.Registration, Timing: node.TimingOf(o.Kubelet), Declared: node.Declared(o.Version),
 	}
 	tokens := volumes.NewTokenCache(client)
 	mounts := volumes.New(o.RootDir, tokens)
-	mounts.Trust = volumes.APITrust{Client: client}
+	mounts.Trust, mounts.Certificates = volumes.APITrust{Client: client}, volumes.NewCertificateCache(client, self.Node)
 	drivers := &csi.Drivers{Client: client, NodeName: o.NodeName, Refresh: func(ctx context.Context) { self.Fresh(ctx) }}
 	mounts.Claims, mounts.Node, mounts.ReportInUse = volumes.APIClaims{Client: client}, self.Node, self.Report
 	var manager *pods.Manager
@@ -147,7 +150,7 @@ func Run(ctx context.Context, o Options) error {
 		found.Devices, found.DevicesAllocatable = plugged.Resources(time.Now())
 		return found
 	}
-	pulls, err := pulling(o)
+	pulls, err := pulling(ctx, o, rt, accounts{client, tokens})
 	if err != nil {
 		return err
 	}
@@ -208,7 +211,7 @@ func Run(ctx context.Context, o Options) error {
 		Pressure: pressed.Conditions, Images: pulls,
 	})
 	pressed.Pods, pressed.Recorder, pressed.Node = manager, recorder, nodeReference(&v1.Node{ObjectMeta: metav1.ObjectMeta{Name: o.NodeName, UID: types.UID(o.NodeName)}})
-	collector := collector(o, rt, manager, recorder, pressed.Node)
+	collector := collector(o, rt, manager, pulls.Records, recorder, pressed.Node)
 	pressed.Reclaim = func(ctx context.Context, s eviction.Signal) { reclaim(ctx, s, pressed, manager, collector) }
 	s, err := server.New(server.Config{
 		Client: client, Runtime: rt, Pods: manager, NodeName: o.NodeName, Kubelet: o.Kubelet,
@@ -218,7 +221,7 @@ func Run(ctx context.Context, o Options) error {
 			RootDir: o.RootDir, LogsDir: o.PodLogsDir, Proc: "/proc", Memory: uint64(machine.Memory), Policy: policy,
 		}),
 		Directories: &directories.Store{Root: filepath.Join(o.RootDir, "directories"), InUse: mounts.Uses},
-		Certificate: serving, ClientCAFile: o.ClientCAFile,
+		Certificate: serving, ClientCAFile: o.ClientCAFile, Flags: server.Flags{FlagSet: o.Flags}, RootDir: o.RootDir,
 	})
 	if err != nil {
 		return err

@@ -153,7 +153,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	if err != nil {
 		return failed("CreateContainerError", err)
 	}
-	t.m.Recorder.Eventf(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Created", "Created container: %v", c.Name)
+	t.m.Recorder.Event(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Created", "Container created")
 	if !s.After.IsZero() {
 		t.earn(&s)
 	}
@@ -165,7 +165,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 	if err := t.m.Runtime.StartContainer(whole, id); err != nil {
 		return failed("RunContainerError", err)
 	}
-	t.m.Recorder.Eventf(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Started", "Started container %v", c.Name)
+	t.m.Recorder.Event(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Started", "Container started")
 	if hook {
 		return t.postStart(ctx, c, id)
 	}

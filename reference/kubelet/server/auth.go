@@ -107,6 +107,10 @@ func subresources(path string) []string {
 		return []string{"pods", "proxy"}
 	case under(path, "/healthz"):
 		return []string{"healthz", "proxy"}
+	case under(path, "/checkpoint"):
+		return []string{"checkpoint"}
+	case path == "/statusz", path == "/flagz":
+		return []string{path[1:], "proxy"}
 	case path == "/configz":
 		return []string{"configz", "proxy"}
 	default:

@@ -118,5 +118,24 @@ func (s *Server) systemLogs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer root.Close()
+	if allowed := s.Kubelet.EnableSystemLogQuery; allowed != nil && *allowed {
+		q, err := parseQuery(r.URL.Query())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if q != nil && r.URL.Path != "/logs/" {
+			http.Error(w, "path not allowed in query mode", http.StatusNotAcceptable)
+			return
+		}
+		if q != nil && q.file == "" {
+			s.answerQuery(w, r, root.FS(), q)
+			return
+		}
+		if q != nil {
+			r = r.Clone(r.Context())
+			r.URL.Path = "/logs/" + q.file
+		}
+	}
 	http.StripPrefix("/logs/", http.FileServerFS(root.FS())).ServeHTTP(w, r)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -163,5 +164,60 @@ func TestMetricsOfTheAgent(t *testing.T) {
 		if !strings.Contains(page, "\n"+line) {
 			t.Errorf("%q is not in the page", line)
 		}
+	}
+}
+
+func TestPagesForPeople(t *testing.T) {
+	s := served(t, "proxy")
+	s.Flags = Flags{pflag.NewFlagSet("kubelet", pflag.ContinueOnError)}
+	s.Flags.String("node-name", "n", "")
+	for path, want := range map[string]string{
+		"/statusz": "kubelet statusz\n", "/flagz": "node-name=n", "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "",
+	} {
+		if got := s.answer(path); got.Code != 200 || !strings.Contains(got.Body.String(), want) {
+			t.Errorf("%s: %d %s", path, got.Code, got.Body)
+		}
+	}
+	s.Kubelet.EnableProfilingHandler = ptr.To(false)
+	if got := s.answer("/debug/pprof/"); got.Code != http.StatusMethodNotAllowed {
+		t.Errorf("profiles are switched off: %d", got.Code)
+	}
+	s.Kubelet.EnableDebuggingHandlers = ptr.To(false)
+	for _, path := range []string{"/containerLogs/ns/p/c", "/exec/ns/p/c", "/runningpods/", "/debug/pprof/heap", "/run/ns/p/c"} {
+		if got := s.answer(path); got.Code != http.StatusMethodNotAllowed || got.Body.String() != "Debug endpoints are disabled.\n" {
+			t.Errorf("%s is switched off: %d %s", path, got.Code, got.Body)
+		}
+	}
+}
+
+func TestLogsOfServices(t *testing.T) {
+	s := served(t, "log")
+	for name, text := range map[string]string{"a.log": "one\nTwo\nthree", "b": "of b\n"} {
+		if err := os.WriteFile(filepath.Join(s.logDir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.answer("/logs/?query=a"); !strings.Contains(got.Body.String(), "href") {
+		t.Errorf("a query that is not allowed: %s", got.Body)
+	}
+	s.Kubelet.EnableSystemLogQuery = ptr.To(true)
+	for query, want := range map[string]string{
+		"query=a": "one\nTwo\nthree", "query=a&query=b": "one\nTwo\nthreeof b\n", "query=a&tailLines=1": "three", "query=a&pattern=tw": "Two\n",
+		"query=/a.log": "one\nTwo\nthree", "query=none": "failed to get logs for services [none]: log not found for none\n",
+	} {
+		if got := s.answer("/logs/?" + query); got.Code != 200 || got.Body.String() != want {
+			t.Errorf("%s: %d %q, want %q", query, got.Code, got.Body, want)
+		}
+	}
+	for _, query := range []string{
+		"tailLines=1", "query=a%20b", "query=/a.log&query=a", "query=/a.log&query=/b", "query=/a.log&tailLines=1", "query=/../secret", "query=-x",
+		"query=a&tailLines=-1", "query=a&boot=1", "query=a&sinceTime=now", "query=a&pattern=(",
+	} {
+		if got := s.answer("/logs/?" + query); got.Code != 400 {
+			t.Errorf("%s: %d %s", query, got.Code, got.Body)
+		}
+	}
+	if got := s.answer("/logs/a.log?query=a"); got.Code != http.StatusNotAcceptable {
+		t.Errorf("a path and a query: %d", got.Code)
 	}
 }

@@ -43,6 +43,10 @@ type Config struct {
 	Kubelet *kubeletv1beta1.KubeletConfiguration
 	// Directories are those of provisioned volumes; nil if the node makes none.
 	Directories Directories
+	// Flags are those that the agent was started with.
+	Flags Flags
+	// RootDir is the agent's own directory.
+	RootDir string
 	// NodeName is what permissions are asked for.
 	NodeName string
 	// Certificate is the server's; clients show one of ClientCAFile, or a token.
@@ -109,23 +113,14 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	healthz.InstallHandler(mux, healthz.PingHealthz, healthz.LogHealthz, healthz.NamedCheck("syncloop", s.alive))
 	mux.HandleFunc("GET /pods", s.pods)
-	mux.HandleFunc("GET /runningpods", s.runningPods)
-	mux.HandleFunc("GET /runningpods/{$}", s.runningPods)
 	mux.HandleFunc("GET /configz", s.configz)
-	mux.HandleFunc("GET /logs/", s.systemLogs)
-	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", s.logs)
+	mux.HandleFunc("POST /checkpoint/{namespace}/{pod}/{container}", s.checkpoint)
+	s.addPages(mux)
+	s.addDebugging(mux)
 	s.addNumbers(mux)
 	if s.Directories != nil {
 		mux.HandleFunc("PUT /directories/{name}", s.makeDirectory)
 		mux.HandleFunc("DELETE /directories/{name}", s.deleteDirectory)
-	}
-	for _, method := range []string{"GET", "POST"} {
-		for _, id := range []string{"", "{uid}/"} {
-			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+id+"{container}", s.exec)
-			mux.HandleFunc(method+" /attach/{namespace}/{pod}/"+id+"{container}", s.attach)
-		}
-		mux.HandleFunc(method+" /portForward/{namespace}/{pod}", s.portForward)
-		mux.HandleFunc(method+" /portForward/{namespace}/{pod}/{uid}", s.portForward)
 	}
 	return s.guarded(counting(mux))
 }
