@@ -93,17 +93,20 @@ const (
 // KubeletDirectory is the need of nodes whose kubelets have their directory at /var/lib/kubelet, where CSI drivers look for it.
 const KubeletDirectory = "kubelet-directory"
 
+// LocalRegistry is the need that nodes pull images without TLS from a registry on 127.0.0.1, as containerd does.
+const LocalRegistry = "local-registry"
+
 // FreeGroup starts the need that the cluster does not serve an API group itself, so that a spec may.
 const FreeGroup = "free-group:"
 
 // KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods, PodPidsLimit,
-// DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, or FreeGroup and a group.
+// DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
 	switch need {
-	case StandInNodes, PodMetrics, StaticPods, PodPidsLimit, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy:
+	case StandInNodes, PodMetrics, StaticPods, PodPidsLimit, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry:
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

@@ -36,6 +36,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.UserNamespaces || need == spec.SupplementalGroupsPolicy {
 			f.skipUnlessNodesHave(ctx, need)
 		}
+		if need == spec.LocalRegistry {
+			f.skipWithoutLocalRegistry(ctx)
+		}
 		if group, isFree := strings.CutPrefix(need, spec.FreeGroup); isFree {
 			f.skipUnlessFree(ctx, group)
 		}

@@ -71,6 +71,23 @@ var _ = Describe("image volumes and limits", func() {
 		f.WaitEvent(ctx, pod, "Failed")
 	})
 
+	f.It("storage/image-volume-pull-secret", func(ctx SpecContext) {
+		registry := f.Registry(ctx, f.Path("private")+"=alice:wonderland")
+		f.Create(ctx, Login("alice", registry.Host, "alice", "wonderland"))
+		with, without := Pod("with", "sleep", "1h"), Pod("without", "sleep", "1h")
+		with.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "alice"}}
+		for _, pod := range []*corev1.Pod{with, without} {
+			pod.Spec.NodeName = registry.Node
+			withImage(pod, registry.Image("private/x"), corev1.PullIfNotPresent)
+		}
+		f.Create(ctx, with)
+		f.WaitPodReady(ctx, "with")
+		Expect(f.MustExec(ctx, "with", "main", "/tool", "cat", "/image/repository")).To(Equal(f.Path("private/x")))
+		watched := f.WatchPod(ctx, "without")
+		f.Create(ctx, without)
+		watched.MustReach(ctx, "the volume's image is refused", waitsWith("ErrImagePull"))
+	})
+
 	f.It("storage/image-volume-never-pulled", func(ctx SpecContext) {
 		watched := f.WatchPod(ctx, "reader")
 		f.Create(ctx, withImage(Pod("reader", "sleep", "1h"), noImage, corev1.PullNever))
