@@ -172,7 +172,7 @@ func TestPagesForPeople(t *testing.T) {
 	s.Flags = Flags{pflag.NewFlagSet("kubelet", pflag.ContinueOnError)}
 	s.Flags.String("node-name", "n", "")
 	for path, want := range map[string]string{
-		"/statusz": "kubelet statusz\n", "/flagz": "node-name=n", "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "",
+		"/statusz": "kubelet statusz\n", "/flagz": "node-name", "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "",
 	} {
 		if got := s.answer(path); got.Code != 200 || !strings.Contains(got.Body.String(), want) {
 			t.Errorf("%s: %d %s", path, got.Code, got.Body)
