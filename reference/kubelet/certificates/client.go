@@ -4,6 +4,7 @@
 package certificates
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -45,6 +46,9 @@ type Client struct {
 	Dir string
 	// Rotate renews the certificate before it ends.
 	Rotate bool
+
+	// look is how often it is looked for a renewed certificate, if not as usual.
+	look time.Duration
 }
 
 // Config returns how to reach the API server in the node's own name. Where no certificate is good (any more), it asks for one in
@@ -170,7 +174,7 @@ func (c Client) presenting(ctx context.Context, base *rest.Config, manager certi
 		return &tls.Certificate{}, nil
 	}
 	dialer := connrotation.NewDialer((&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
-	go follow(ctx, manager.Current, dialer.CloseAll, time.Tick(look))
+	go follow(ctx, manager.Current, dialer.CloseAll, time.Tick(cmp.Or(c.look, look)))
 	config := rest.CopyConfig(base)
 	config.TLSClientConfig = rest.TLSClientConfig{}
 	config.Transport = utilnet.SetTransportDefaults(&http.Transport{
