@@ -27,7 +27,8 @@ type login struct {
 
 // fetch pulls with each of the credentials that fit until one works, or with none. It returns the one that did.
 func (p *Puller) fetch(ctx context.Context, pod *v1.Pod, spec *criv1.ImageSpec, sandbox *criv1.PodSandboxConfig) (*Credential, error) {
-	fitting := p.credentials(ctx, pod, spec.Image)
+	fitting, missing := p.credentials(ctx, pod, spec.Image)
+	p.complain(pod, missing)
 	if len(fitting) == 0 {
 		_, err := p.service.PullImage(ctx, spec, nil, sandbox)
 		return nil, err
@@ -46,14 +47,13 @@ func (p *Puller) fetch(ctx context.Context, pod *v1.Pod, spec *criv1.ImageSpec, 
 	return nil, utilerrors.NewAggregate(failures)
 }
 
-// credentials returns those for the image: of the pod's imagePullSecrets, then the node's.
-func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []Credential {
+// credentials returns those for the image: of the pod's imagePullSecrets, then the node's; and which of the Secrets are not there.
+func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) (out []Credential, missing []string) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	var all []entry
-	var missing []string
 	for _, ref := range pod.Spec.ImagePullSecrets {
 		secret, err := p.secrets.Secret(ctx, pod.Namespace, ref.Name)
 		if err != nil {
@@ -62,12 +62,11 @@ func (p *Puller) credentials(ctx context.Context, pod *v1.Pod, image string) []C
 		}
 		all = append(all, entries(logins(secret), secret)...)
 	}
-	out := matching(all, named)
+	out = matching(all, named)
 	if p.node != nil {
 		out = append(out, p.node.For(ctx, pod, named)...)
 	}
-	p.complain(pod, missing)
-	return out
+	return out, missing
 }
 
 // missing says so if Secrets that the pod names are not there, although nothing is to be pulled.

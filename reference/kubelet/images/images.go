@@ -133,7 +133,11 @@ func (p *Puller) ensure(ctx context.Context, w want, sandbox *criv1.PodSandboxCo
 			p.recorder.Event(w.origin, v1.EventTypeWarning, "InspectFailed", message)
 			return nil, &Failure{Reason: "ImageInspectError", Message: message, Retry: p.now().Add(firstDelay)}
 		}
-		if image != nil && p.records.MayUse(ctx, w.image, image.Id, func() []Credential { return p.credentials(ctx, w.pod, name) }) {
+		show := func() []Credential {
+			all, _ := p.credentials(ctx, w.pod, name)
+			return all
+		}
+		if image != nil && p.records.MayUse(ctx, w.image, image.Id, show) {
 			p.missing(ctx, w.pod)
 			p.recorder.Eventf(w.origin, v1.EventTypeNormal, "Pulled", "Container image %q already present on machine and can be accessed by the pod", w.image)
 			return image, nil

@@ -167,11 +167,11 @@ func TestTheNodesOwnCredentialsAreTriedAfterThePods(t *testing.T) {
 	}
 	node := Files(filepath.Join(dir, "none"), filepath.Join(dir, "broken"), filepath.Join(dir, "config.json"), filepath.Join(dir, ".dockercfg"))
 	p := New(nil, nil, nil, Config{Node: node})
-	got := p.credentials(t.Context(), &v1.Pod{}, "a.example/team/x")
+	got, _ := p.credentials(t.Context(), &v1.Pod{}, "a.example/team/x")
 	if len(got) != 2 || got[0].Auth.Username != "old" || got[1].Auth.Username != "node" {
 		t.Errorf("got %v", got)
 	}
-	if got := p.credentials(t.Context(), &v1.Pod{}, "b.example/x"); len(got) != 0 {
+	if got, _ := p.credentials(t.Context(), &v1.Pod{}, "b.example/x"); len(got) != 0 {
 		t.Errorf("got %v for another registry", got)
 	}
 }

@@ -26,7 +26,9 @@ type Records struct {
 	dir string
 	now func() time.Time
 
-	mu sync.Mutex
+	// writing is held by whoever changes the files. Those who only look need not wait for a disk.
+	writing sync.Mutex
+	mu      sync.Mutex
 	// pulled has the records by file name; one that cannot be read is there without any credential.
 	pulled map[string]*kubeletv1beta1.ImagePulledRecord
 	// pulling counts the pulls under way by file name; 0 is one that an earlier agent has begun.
@@ -145,16 +147,18 @@ func (r *Records) MayUse(ctx context.Context, image, id string, show func() []Cr
 
 // Begin notes that the image will be pulled. Each call is followed by one of Pulled or Failed.
 func (r *Records) Begin(image string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	name := fileName(image)
-	if _, known := r.pulling[name]; !known {
+	if _, known := r.pulling[name]; !known { // nobody else writes it
 		intent := kubeletv1beta1.ImagePullIntent{Image: image}
 		intent.SetGroupVersionKind(kubeletv1beta1.SchemeGroupVersion.WithKind("ImagePullIntent"))
 		if err := r.keep(intents, image, intent); err != nil {
 			return err
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.pulling[name]++
 	return nil
 }
@@ -171,6 +175,8 @@ func (r *Records) Pulled(image, id string, with *Credential) error {
 func (r *Records) Failed(image string) { r.ended(image, false) }
 
 func (r *Records) ended(image string, stays bool) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	name := fileName(image)
@@ -183,12 +189,14 @@ func (r *Records) ended(image string, stays bool) {
 }
 
 func (r *Records) note(image, id string, with *Credential) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	record := pulled(r.pulled[fileName(id)], id, repository(image), with, r.now())
 	if err := r.keep(done, id, record); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.pulled[fileName(id)] = record
 	return nil
 }
@@ -199,6 +207,8 @@ func (r *Records) Prune(ids []string, at time.Time) {
 	for _, id := range ids {
 		present[fileName(id)] = true
 	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, record := range r.pulled {
