@@ -50,12 +50,15 @@ func (f *fakeCRI) said() []string {
 	return slices.Clone(f.calls)
 }
 
-func (f *fakeCRI) RunPodSandbox(_ context.Context, c *criv1.PodSandboxConfig, _ string) (string, error) {
+func (f *fakeCRI) RunPodSandbox(_ context.Context, c *criv1.PodSandboxConfig, handler string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next++
 	id := fmt.Sprint("S", f.next)
-	f.say("run sandbox of %s", c.Metadata.Name)
+	if handler != "" {
+		handler = " by " + handler
+	}
+	f.say("run sandbox of %s%s", c.Metadata.Name, handler)
 	f.sandboxes = append(f.sandboxes, &criv1.PodSandboxStatus{Id: id, Metadata: c.Metadata, Labels: c.Labels, Annotations: c.Annotations, CreatedAt: time.Now().UnixNano(),
 		State: criv1.PodSandboxState_SANDBOX_READY, Network: &criv1.PodSandboxNetworkStatus{Ip: "10.244.1.2"}})
 	return id, nil

@@ -47,8 +47,13 @@ func (t *tasks) sandbox(ctx context.Context, p plan.Plan) {
 		t.holdPod("FailedCreatePodSandBox", "Failed to create pod log directory: "+err.Error())
 		return
 	}
+	handler, err := t.handler(ctx)
+	if err != nil {
+		t.holdPod("FailedCreatePodSandBox", "Failed to create pod sandbox: "+err.Error())
+		return
+	}
 	// Not to be given up half way: the runtime would leave half a sandbox.
-	_, err := t.m.Runtime.RunPodSandbox(context.WithoutCancel(ctx), config, "")
+	_, err = t.m.Runtime.RunPodSandbox(context.WithoutCancel(ctx), config, handler)
 	metrics.PodStarted(err)
 	if err != nil {
 		t.holdPod("FailedCreatePodSandBox", "Failed to create pod sandbox: "+err.Error())

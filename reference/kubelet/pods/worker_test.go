@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -169,6 +170,26 @@ func TestAPodRunsAndSucceeds(t *testing.T) {
 		if _, err := os.Stat(r.volumes.PodDir("u")); !os.IsNotExist(err) {
 			t.Errorf("its directory is still there: %v", err)
 		}
+	})
+}
+
+func TestAPodIsRunByTheHandlerOfItsRuntimeClass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pod := simple(v1.RestartPolicyNever)
+		pod.Spec.RuntimeClassName = ptr.To("confined")
+		r := newRig(t, pod)
+		defer r.stop()
+		r.settle()
+		if said := r.cri.said(); len(said) > 0 {
+			t.Errorf("a pod without its class is run: %v", said)
+		}
+		class := &nodev1.RuntimeClass{ObjectMeta: metav1.ObjectMeta{Name: "confined"}, Handler: "kata"}
+		if err := r.client.Tracker().Add(class); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(retryPod)
+		r.settle()
+		r.want("run sandbox of p by kata", "create c 0", "start c")
 	})
 }
 
