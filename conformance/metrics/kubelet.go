@@ -202,6 +202,16 @@ var _ = Describe("the kubelet's own state", func() {
 		}
 	})
 
+	f.It("metrics/kubelet-slis", func(ctx SpecContext) {
+		node := f.Nodes(ctx)[0].Name
+		ask(ctx, f, node, "healthz").Must(http.StatusOK)
+		page := samples(string(ask(ctx, f, node, "metrics/slis").Must(http.StatusOK).Body))
+		Expect(find(page, "kubernetes_healthcheck", "name", "syncloop", "type", "healthz")).To(Equal("1"))
+		total, err := strconv.ParseFloat(find(page, "kubernetes_healthchecks_total", "name", "syncloop", "type", "healthz", "status", "success"), 64)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(total).To(BeNumerically(">", 0))
+	})
+
 	f.It("metrics/kubelet-pods", func(ctx SpecContext) {
 		f.Create(ctx, Pod("web", "sleep", "1h"))
 		pod := f.WaitPodReady(ctx, "web")

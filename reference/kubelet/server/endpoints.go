@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/component-base/metrics/prometheus/slis"
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
@@ -28,6 +29,8 @@ func (s *Server) addNumbers(mux *http.ServeMux) {
 	mux.HandleFunc("GET /metrics/cadvisor", s.cadvisorMetrics)
 	mux.HandleFunc("GET /metrics/probes", probeMetrics)
 	mux.Handle("GET /metrics", s.metrics())
+	// How the checks of /healthz went (docs: reference/instrumentation/slis).
+	slis.SLIMetricsWithReset{}.Install(mux)
 }
 
 // summary answers GET /stats/summary.

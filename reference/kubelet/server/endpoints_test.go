@@ -95,6 +95,8 @@ func TestWhoIsServed(t *testing.T) {
 		{"/configz", []string{"pods", "healthz"}, 403},
 		{"/metrics/probes", []string{"metrics"}, 200},
 		{"/metrics/probes", []string{"proxy", "stats"}, 403},
+		{"/metrics/slis", []string{"metrics"}, 200},
+		{"/metrics/slis", []string{"proxy", "stats"}, 403},
 		{"/stats/summary", []string{"proxy", "metrics"}, 403},
 		{"/logs/", []string{"log"}, 200},
 		{"/logs/", []string{"proxy"}, 403},
