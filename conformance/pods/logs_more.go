@@ -85,6 +85,30 @@ var _ = Describe("options of logs", func() {
 		Expect(text).To(Equal("new\n"), "what was written after the call, to the container's end")
 	})
 
+	f.It("pods/logs-collected", func(ctx SpecContext) {
+		speaker := Pod("speaks", "sh", "echo to be collected; sleep 1h")
+		f.Create(ctx, speaker)
+		said := f.WaitPodReady(ctx, "speaks")
+		agent := Pod("agent", "sleep", "1h")
+		agent.Spec.NodeName = said.Spec.NodeName
+		// Where it is on the node, so that links lead to where they do there.
+		agent.Spec.Volumes = []corev1.Volume{{Name: "log", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/var/log"}}}}
+		agent.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "log", MountPath: "/var/log", ReadOnly: true}}
+		f.Create(ctx, agent)
+		f.WaitPodReady(ctx, "agent")
+		_, id, _ := strings.Cut(Status(said, "main").ContainerID, "://")
+		file := fmt.Sprintf("/var/log/containers/speaks_%s_main-%s.log", f.Namespace, id)
+		f.WaitUntil(ctx, file+" has what the container wrote", PodTimeout, func(ctx context.Context) (bool, string) {
+			got, err := f.TryExec(ctx, "agent", "", nil, "/tool", "cat", file)
+			return err == nil && strings.Contains(got.Stdout, " stdout F to be collected\n"), fmt.Sprint(got, err)
+		})
+		f.Delete(ctx, speaker)
+		f.WaitUntil(ctx, "it is gone with its pod", SettleTimeout, func(ctx context.Context) (bool, string) {
+			got, err := f.TryExec(ctx, "agent", "", nil, "/tool", "ls", "/var/log/containers")
+			return err == nil && got.Code == 0 && !strings.Contains(got.Stdout, id), fmt.Sprint(got, err)
+		})
+	})
+
 	f.It("pods/logs-after-the-end", func(ctx SpecContext) {
 		f.Create(ctx, Once("ended", "sh", "echo said; exit 3"))
 		f.WaitPodFailed(ctx, "ended")

@@ -99,7 +99,7 @@ func (t *tasks) discard(ctx context.Context, p plan.Plan) {
 			continue
 		}
 		if c := t.state.Container(id); c != nil && c.LogPath != "" {
-			if err := logs.Remove(c.LogPath); err != nil {
+			if err := errors.Join(logs.Remove(c.LogPath), t.m.unlinkLog(c.LogPath)); err != nil {
 				log.Error(err, "Cannot remove a dead container's log", "container", id)
 			}
 		}
@@ -125,7 +125,7 @@ func (w *worker) erase(ctx context.Context) error {
 		}
 	}
 	if dir := w.logDir(); dir != "" {
-		failures = append(failures, os.RemoveAll(dir))
+		failures = append(failures, os.RemoveAll(dir), w.m.unlinkLog(""))
 	}
 	return errors.Join(failures...)
 }

@@ -166,6 +166,7 @@ func (t *tasks) start(ctx context.Context, s plan.Start) error {
 		return failed("RunContainerError", err)
 	}
 	t.m.Recorder.Event(events.Container(t.pod, c.Name), v1.EventTypeNormal, "Started", "Container started")
+	t.m.linkLog(ctx, t.pod, c.Name, id, filepath.Join(sandboxConfig.LogDirectory, config.LogPath))
 	if hook {
 		return t.postStart(ctx, c, id)
 	}
