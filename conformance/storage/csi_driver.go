@@ -12,7 +12,6 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -39,20 +38,23 @@ type driverCall struct {
 	Readonly bool
 	Bytes    int64
 	Error    string
+	Mode     string
+	Secrets  []string
+	Block    bool
+	FSType   string
+	Options  []string
 }
 
 // startDriver deploys the driver, and waits until a node's CSINode names it.
-func startDriver(ctx context.Context, f *Framework, change ...func(*storagev1.CSIDriver)) *csiDriver {
+func startDriver(ctx context.Context, f *Framework, change ...func(deploy.Object)) *csiDriver {
 	GinkgoHelper()
 	d := &csiDriver{f: f, name: f.Namespace + ".etalon.dev", node: f.Nodes(ctx)[0]}
 	objects, err := deploy.Objects(d.name, f.Namespace, Image("csi"))
 	Expect(err).NotTo(HaveOccurred())
 	pods := f.WatchPods(ctx, "app=csi")
 	for _, o := range objects {
-		if c, is := o.(*storagev1.CSIDriver); is {
-			for _, apply := range change {
-				apply(c)
-			}
+		for _, apply := range change {
+			apply(o)
 		}
 		if set, is := o.(*appsv1.DaemonSet); is {
 			set.Spec.Template.Spec.NodeSelector = d.here()
@@ -64,6 +66,13 @@ func startDriver(ctx context.Context, f *Framework, change ...func(*storagev1.CS
 		}
 	}
 	DeferCleanup(d.drain, NodeTimeout(2*CleanUpTimeout))
+	d.arrived(ctx, pods)
+	return d
+}
+
+// arrived waits until the driver is there and registered.
+func (d *csiDriver) arrived(ctx context.Context, pods *Observer[*corev1.Pod]) {
+	GinkgoHelper()
 	found := pods.MustReach(ctx, "the driver is ready on node "+d.node.Name, func(all []*corev1.Pod) bool {
 		return len(all) == 1 && (Ready(all[0]) || elsewhere(all[0]))
 	})[0]
@@ -73,7 +82,30 @@ func startDriver(ctx context.Context, f *Framework, change ...func(*storagev1.CS
 	d.pod = found.Name
 	Eventually(ctx, func(ctx context.Context) ([]string, error) { return d.registered(ctx) }).
 		WithTimeout(PodTimeout).WithPolling(100*time.Millisecond).Should(ContainElement(d.name), "the CSINode of %s names the driver", d.node.Name)
-	return d
+}
+
+// on has the driver run on the nodes with those labels.
+func (d *csiDriver) on(ctx context.Context, labels map[string]string) {
+	GinkgoHelper()
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: d.f.Namespace, Name: "csi"}}
+	d.f.Get(ctx, set)
+	d.f.Edit(ctx, set, func() { set.Spec.Template.Spec.NodeSelector = labels })
+}
+
+// leave takes the driver off its node until comeBack.
+func (d *csiDriver) leave(ctx context.Context) {
+	GinkgoHelper()
+	pods := d.f.WatchPods(ctx, "app=csi")
+	d.on(ctx, map[string]string{corev1.LabelHostname: "none"})
+	pods.MustReach(ctx, "the driver is gone", func(all []*corev1.Pod) bool { return len(all) == 0 })
+	Eventually(ctx, d.registered).WithTimeout(PodTimeout).WithPolling(100*time.Millisecond).ShouldNot(ContainElement(d.name), "the driver is not registered any more")
+}
+
+func (d *csiDriver) comeBack(ctx context.Context) {
+	GinkgoHelper()
+	pods := d.f.WatchPods(ctx, "app=csi")
+	d.on(ctx, d.here())
+	d.arrived(ctx, pods)
 }
 
 // here selects the driver's node.
@@ -200,5 +232,19 @@ func (d *csiDriver) touchWhenExpanded(ctx context.Context, pvcs *Observer[*corev
 		return len(all) == 1 && (all[0].Status.Capacity.Storage().Value() >= size ||
 			all[0].Status.AllocatedResourceStatuses[corev1.ResourceStorage] == corev1.PersistentVolumeClaimNodeResizePending)
 	})
+	d.touch(ctx, pod)
+}
+
+// touch has the kubelet look after the pod now.
+func (d *csiDriver) touch(ctx context.Context, pod *corev1.Pod) {
+	GinkgoHelper()
 	d.f.Edit(ctx, pod, func() { metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "etalon.dev/touched", "true") })
+}
+
+// volumeOf is the name of the claim's volume, which is bound once the claim's pod is scheduled.
+func (d *csiDriver) volumeOf(ctx context.Context, claim string) string {
+	GinkgoHelper()
+	c := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: d.f.Namespace, Name: claim}}
+	d.f.Get(ctx, c)
+	return c.Spec.VolumeName
 }
