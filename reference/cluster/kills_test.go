@@ -46,12 +46,16 @@ func TestPodsConvergeWhateverIsKilled(t *testing.T) {
 
 	watch, stop := context.WithCancel(t.Context())
 	defer stop()
+	var seen int
 	var twice []string
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		twice = runningTwice(watch, c.node(1))
+		seen, twice = runningTwice(watch, c.node(1))
 	}()
+	for range 3 {
+		ch.step(-1)
+	}
 	for i := range kills {
 		for range ch.random.IntN(3) {
 			ch.step(i)
@@ -71,6 +75,9 @@ func TestPodsConvergeWhateverIsKilled(t *testing.T) {
 	ch.settle(t.Context())
 	stop()
 	<-done
+	if seen == 0 {
+		t.Error("no container was seen at all")
+	}
 	for _, container := range twice {
 		t.Errorf("%s ran twice", container)
 	}
@@ -225,9 +232,9 @@ func killShim(n node.Node, random *rand.Rand) error {
 	return nil
 }
 
-// runningTwice looks, until ctx ends, which container of a pod has processes in two instances at the same time. A cgroup
+// runningTwice looks, until ctx ends, how many containers there are, and which container of a pod has processes in two instances at the same time. A cgroup
 // tells which processes belong to an instance, and the log's name, which the instance keeps open, of which container it is.
-func runningTwice(ctx context.Context, n node.Node) []string {
+func runningTwice(ctx context.Context, n node.Node) (seen int, twice []string) {
 	found := map[string]bool{}
 	names := map[string]string{} // of instances, by their cgroups
 	for ctx.Err() == nil {
@@ -248,7 +255,12 @@ func runningTwice(ctx context.Context, n node.Node) []string {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return slices.Sorted(maps.Keys(found))
+	for _, name := range names {
+		if name != "" {
+			seen++
+		}
+	}
+	return seen, slices.Sorted(maps.Keys(found))
 }
 
 // instances are the cgroups of containers with processes, and a process of each.
