@@ -183,7 +183,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	pinning, err := cpuManager(o.Kubelet, machine, o.RootDir)
+	handing, err := newManagers(o.Kubelet, machine, o.RootDir, plugged)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	manager = pods.New(ctx, pods.Config{
-		Allocations: allocations, CPUs: pinning, Devices: plugged,
+		Allocations: allocations, CPUs: handing.cpus, Memory: handing.memory, Topology: handing.topology, Devices: plugged,
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
 			DNS:          spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},

@@ -19,6 +19,7 @@ import (
 var supported = []string{
 	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
 	"cpuManagerPolicy", "cpuManagerPolicyOptions", "reservedSystemCPUs",
+	"topologyManagerPolicy", "topologyManagerScope", "topologyManagerPolicyOptions", "memoryManagerPolicy", "reservedMemory",
 	"clusterDNS", "clusterDomain", "maxPods", "seccompDefault", "allowedUnsafeSysctls",
 	"enableSystemLogHandler", "enableSystemLogQuery", "enableDebuggingHandlers", "enableProfilingHandler", "enableContentionProfiling",
 	"enableDebugFlagsHandler",

@@ -8,6 +8,7 @@ import (
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
+	"github.com/etalon-dev/etalon/reference/kubelet/topology"
 )
 
 // setDefaults fills in what was left out, with the documented defaults. For a field that this agent does not support it
@@ -67,6 +68,9 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.CPUCFSQuota, true)
 	orNew(&c.PodPidsLimit, -1)
 	or(&c.CPUManagerPolicy, NoCPUManager)
+	or(&c.MemoryManagerPolicy, NoMemoryManager)
+	or(&c.TopologyManagerPolicy, topology.None)
+	or(&c.TopologyManagerScope, topology.ContainerScope)
 	orNew(&c.CPUCFSQuotaPeriod, metav1.Duration{Duration: 100 * time.Millisecond})
 }
 

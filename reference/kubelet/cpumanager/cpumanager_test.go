@@ -12,6 +12,8 @@ import (
 	"k8s.io/utils/cpuset"
 	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
+
+	"github.com/etalon-dev/etalon/reference/kubelet/topology"
 )
 
 // machine describes sockets × cores × threads, numbered as Linux does: the first threads of all cores come first.
@@ -49,7 +51,7 @@ func TestTake(t *testing.T) {
 		{"0-3,8-11,5,13", 2, "5,13"},
 		{"0,5", 2, "0,5"},
 	} {
-		if got := two.take(set(t, c.free), c.n); got.String() != c.want {
+		if got := two.take(set(t, c.free), c.n, false); got.String() != c.want {
 			t.Errorf("%d of %s: got %s, want %s", c.n, c.free, got, c.want)
 		}
 	}
@@ -60,7 +62,7 @@ func TestTakeGivesAsManyAsAskedForOfWhatIsFree(t *testing.T) {
 		m := machine(rapid.IntRange(1, 3).Draw(t, "sockets"), rapid.IntRange(1, 4).Draw(t, "cores"), rapid.IntRange(1, 2).Draw(t, "threads"))
 		free := cpuset.New(rapid.SliceOfDistinct(rapid.SampledFrom(m.All().List()), func(i int) int { return i }).Draw(t, "free")...)
 		n := rapid.IntRange(0, free.Size()).Draw(t, "n")
-		got := m.take(free, n)
+		got := m.take(free, n, rapid.Bool().Draw(t, "caches"))
 		if got.Size() != n || !got.IsSubsetOf(free) {
 			t.Fatalf("%d of %s: got %s", n, free, got)
 		}
@@ -77,6 +79,19 @@ func guaranteed(uid string, cpus ...string) *v1.Pod {
 	return p
 }
 
+// admit has the pod admitted by the topology manager with a policy.
+func admit(m *Manager, pod *v1.Pod, policy, scope string) *topology.Refusal {
+	var nodes topology.Machine
+	for _, id := range m.topology.nodes().List() {
+		nodes = append(nodes, topology.Node{ID: id})
+	}
+	t, err := topology.New(topology.Policy{Name: policy, Scope: scope, MaxNodes: 8}, nodes, m)
+	if err != nil {
+		panic(err)
+	}
+	return t.Admit(pod)
+}
+
 func TestAllocate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cpu_manager_state")
 	open := func() *Manager {
@@ -87,8 +102,8 @@ func TestAllocate(t *testing.T) {
 		return m
 	}
 	m := open()
-	if changed, err := m.Allocate(guaranteed("u", "2", "500m"), v1.PodQOSGuaranteed); !changed || err != nil {
-		t.Fatal(changed, err)
+	if why := admit(m, guaranteed("u", "2", "500m"), topology.None, ""); why != nil {
+		t.Fatal(why)
 	}
 	check := func(m *Manager, uid types.UID, container, want string, own bool) {
 		t.Helper()
@@ -99,18 +114,20 @@ func TestAllocate(t *testing.T) {
 	check(m, "u", "c0", "1-2", true)
 	check(m, "u", "c1", "0,3", false)
 	check(open(), "u", "c0", "1-2", true) // another agent
-	_, err := m.Allocate(guaranteed("v", "2"), v1.PodQOSGuaranteed)
+	why := admit(m, guaranteed("v", "2"), topology.None, "")
 	want := "Allocate failed due to not enough cpus available to satisfy request: requested=2, available=1, which is unexpected"
-	if why, ok := err.(*Refusal); !ok || why.Reason != "UnexpectedAdmissionError" || why.Message != want {
-		t.Errorf("got %v", err)
+	if why == nil || why.Reason != "UnexpectedAdmissionError" || why.Message != want {
+		t.Errorf("got %v", why)
 	}
 	for _, other := range []v1.PodQOSClass{v1.PodQOSBurstable, v1.PodQOSBestEffort} {
-		if changed, err := m.Allocate(guaranteed("w", "1"), other); changed || err != nil {
-			t.Errorf("%s: got %t, %v", other, changed, err)
+		pod := guaranteed("w", "1")
+		pod.Status.QOSClass = other
+		if why := admit(m, pod, topology.None, ""); why != nil || m.Holds("w") {
+			t.Errorf("%s: got %v, holds CPUs: %t", other, why, m.Holds("w"))
 		}
 	}
-	if changed, err := m.Release("u"); !changed || err != nil || m.Pins("u") {
-		t.Error(changed, err)
+	if err := m.Release("u"); err != nil || m.Pins("u") || m.Holds("u") {
+		t.Error(err)
 	}
 	check(open(), "x", "c", "0-3", false)
 }
@@ -121,8 +138,8 @@ func TestRetain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, uid := range []string{"u", "v"} {
-		if _, err := m.Allocate(guaranteed(uid, "1"), v1.PodQOSGuaranteed); err != nil {
-			t.Fatal(err)
+		if why := admit(m, guaranteed(uid, "1"), topology.None, ""); why != nil {
+			t.Fatal(why)
 		}
 	}
 	if err := m.Retain(func(uid types.UID) bool { return uid == "u" }); err != nil || !m.Pins("u") || m.Pins("v") {
@@ -135,9 +152,13 @@ func TestWholeCores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = m.Allocate(guaranteed("u", "3"), v1.PodQOSGuaranteed)
-	if why, ok := err.(*Refusal); !ok || why.Reason != "SMTAlignmentError" || why.Message != "SMT Alignment Error: requested 3 cpus not multiple cpus per core = 2" {
-		t.Errorf("got %v", err)
+	for cpus, want := range map[string]string{
+		"3": "SMT Alignment Error: requested 3 cpus not multiple cpus per core = 2",
+		"8": "SMT Alignment Error: not enough free physical CPUs: available physical CPUs = 6, requested CPUs = 8, CPUs per core = 2",
+	} {
+		if why := admit(m, guaranteed("u", cpus), topology.None, ""); why == nil || why.Reason != "SMTAlignmentError" || why.Message != want {
+			t.Errorf("got %v", why)
+		}
 	}
 }
 
@@ -154,15 +175,15 @@ func TestNobodySharesWhatIsExclusive(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state")
 	rapid.Check(t, func(t *rapid.T) {
 		os.Remove(file)
-		topology := machine(2, 4, 2)
-		m, err := New(topology, Options{ReservedCount: 2, File: file})
+		all := machine(2, 4, 2)
+		m, err := New(all, Options{ReservedCount: 2, File: file, Spread: rapid.Bool().Draw(t, "spread"), Caches: rapid.Bool().Draw(t, "caches")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var pods []*v1.Pod
 		for i := range rapid.IntRange(1, 12).Draw(t, "acts") {
 			if len(pods) > 0 && rapid.Bool().Draw(t, "release") {
-				if _, err := m.Release(pods[0].UID); err != nil {
+				if err := m.Release(pods[0].UID); err != nil {
 					t.Fatal(err)
 				}
 				pods = pods[1:]
@@ -177,8 +198,11 @@ func TestNobodySharesWhatIsExclusive(t *testing.T) {
 				}
 			}
 			p.Spec.InitContainers = init
-			if _, err := m.Allocate(p, v1.PodQOSGuaranteed); err == nil {
+			if why := admit(m, p, rapid.SampledFrom([]string{topology.None, topology.BestEffort, topology.Restricted, topology.SingleNUMANode}).Draw(t, "policy"),
+				rapid.SampledFrom([]string{topology.ContainerScope, topology.PodScope}).Draw(t, "scope")); why == nil {
 				pods = append(pods, p)
+			} else if m.Holds(p.UID) {
+				t.Fatalf("a pod that was refused holds CPUs: %v", why)
 			}
 		}
 		seen := m.options.Reserved
@@ -206,7 +230,7 @@ func TestNobodySharesWhatIsExclusive(t *testing.T) {
 			}
 			seen = seen.Union(own)
 		}
-		if shared, _ := m.CPUs("none", "none"); !shared.Equals(topology.All().Difference(seen).Union(m.options.Reserved)) {
+		if shared, _ := m.CPUs("none", "none"); !shared.Equals(all.All().Difference(seen).Union(m.options.Reserved)) {
 			t.Fatalf("shared are %s", shared)
 		}
 	})
@@ -217,6 +241,7 @@ func TestInspect(t *testing.T) {
 	for file, text := range map[string]string{
 		"online":                "0-1\n",
 		"cpu0/topology/core_id": "0\n", "cpu0/topology/physical_package_id": "0\n", "cpu0/node0/x": "",
+		"cpu1/cache/index0/level": "1\n", "cpu1/cache/index0/id": "7\n", "cpu1/cache/index3/level": "3\n", "cpu1/cache/index3/id": "2\n",
 		"cpu1/topology/core_id": "3\n", "cpu1/topology/physical_package_id": "1\n", "cpu1/node1/x": "",
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
@@ -227,7 +252,7 @@ func TestInspect(t *testing.T) {
 		}
 	}
 	got, err := Inspect(dir)
-	if err != nil || len(got) != 2 || got[1] != (CPU{ID: 1, Core: 3, Socket: 1, Node: 1}) {
+	if err != nil || len(got) != 2 || got[1] != (CPU{ID: 1, Core: 3, Socket: 1, Node: 1, Cache: 2}) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := Inspect(t.TempDir()); err == nil {

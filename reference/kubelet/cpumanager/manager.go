@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/cpuset"
 )
@@ -24,6 +23,14 @@ type Options struct {
 	ReservedCount int
 	// WholeCores: containers get whole cores or nothing (full-pcpus-only).
 	WholeCores bool
+	// Spread: who needs more than a NUMA node has gets the same from each (distribute-cpus-across-numa).
+	Spread bool
+	// Strict: no container uses what is reserved (strict-cpu-reservation).
+	Strict bool
+	// Caches: a container's CPUs share a last-level cache if they can (prefer-align-cpus-by-uncorecache).
+	Caches bool
+	// PodScope: a pod with resources of its own gets its CPUs together.
+	PodScope bool
 	// File remembers who has which, over restarts of the agent.
 	File string
 }
@@ -34,7 +41,9 @@ type Manager struct {
 	options  Options
 
 	mu      sync.Mutex
-	entries map[types.UID]map[string]cpuset.CPUSet
+	entries map[types.UID]*holding
+	// unsaved: the file does not say all that entries do.
+	unsaved bool
 }
 
 // New reads what was remembered. Some CPU has to be reserved, since containers without their own need one.
@@ -43,12 +52,12 @@ func New(t Topology, o Options) (*Manager, error) {
 		if o.ReservedCount <= 0 || o.ReservedCount > len(t) {
 			return nil, errors.New("cpuManagerPolicy static: some CPU must be reserved, by systemReserved, kubeReserved or reservedSystemCPUs")
 		}
-		o.Reserved = t.take(t.All(), o.ReservedCount)
+		o.Reserved = t.take(t.All(), o.ReservedCount, false)
 	}
 	if !o.Reserved.IsSubsetOf(t.All()) {
 		return nil, fmt.Errorf("reservedSystemCPUs: %s: the node has %s", o.Reserved, t.All())
 	}
-	m := &Manager{topology: t, options: o, entries: map[types.UID]map[string]cpuset.CPUSet{}}
+	m := &Manager{topology: t, options: o, entries: map[types.UID]*holding{}}
 	text, err := os.ReadFile(o.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
@@ -62,38 +71,25 @@ func New(t Topology, o Options) (*Manager, error) {
 	return m, nil
 }
 
-// Allocate gives the pod's containers their CPUs, or says why not; a pod that has its CPUs keeps them. It tells
-// whether what others share has become less.
-func (m *Manager) Allocate(pod *v1.Pod, qos v1.PodQOSClass) (changed bool, err error) {
+// Save remembers what the pod got.
+func (m *Manager) Save(types.UID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, has := m.entries[pod.UID]; has {
-		return false, nil
+	if !m.unsaved {
+		return nil
 	}
-	got, why := m.topology.plan(pod, qos, m.shared().Difference(m.options.Reserved), m.options.WholeCores)
-	if why != nil {
-		return false, why
-	}
-	if len(got) == 0 {
-		return false, nil
-	}
-	m.entries[pod.UID] = got
-	if err := m.write(); err != nil {
-		delete(m.entries, pod.UID)
-		return false, &Refusal{"UnexpectedAdmissionError", fmt.Sprintf("Allocate failed due to %v, which is unexpected", err)}
-	}
-	return true, nil
+	return m.write()
 }
 
-// Release takes the pod's CPUs back and tells whether it had any.
-func (m *Manager) Release(uid types.UID) (changed bool, err error) {
+// Release takes the pod's CPUs back.
+func (m *Manager) Release(uid types.UID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, has := m.entries[uid]; !has {
-		return false, nil
+		return nil
 	}
 	delete(m.entries, uid)
-	return true, m.write()
+	return m.write()
 }
 
 // Retain releases what pods have that are not there any more.
@@ -116,69 +112,60 @@ func (m *Manager) Retain(there func(types.UID) bool) error {
 func (m *Manager) CPUs(uid types.UID, container string) (set cpuset.CPUSet, own bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if got, has := m.entries[uid][container]; has {
-		return got, true
+	if h := m.entries[uid]; h != nil {
+		if got, has := h.containers[container]; has {
+			return got, true
+		}
+		if !h.shared.IsEmpty() {
+			return h.shared, false
+		}
 	}
 	return m.shared(), false
+}
+
+// Holds tells whether the pod has CPUs that no other pod uses, Pins whether any of its containers has some to itself.
+func (m *Manager) Holds(uid types.UID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entries[uid] != nil
 }
 
 // Pins tells whether any container of the pod has CPUs of its own.
 func (m *Manager) Pins(uid types.UID) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.entries[uid]) > 0
+	h := m.entries[uid]
+	return h != nil && len(h.containers) > 0
 }
 
-// shared are the CPUs that nobody has for itself, the reserved ones among them.
-func (m *Manager) shared() cpuset.CPUSet {
+// Allocatable are the CPUs that containers can have for themselves if nobody else has.
+func (m *Manager) Allocatable() cpuset.CPUSet {
+	return m.topology.All().Difference(m.options.Reserved)
+}
+
+// free are the CPUs that a container can get for itself; m.mu is held.
+func (m *Manager) free() cpuset.CPUSet { return m.left().Difference(m.options.Reserved) }
+
+// left are the CPUs that nobody has for itself; m.mu is held.
+func (m *Manager) left() cpuset.CPUSet {
 	left := m.topology.All()
-	for _, containers := range m.entries {
-		for _, set := range containers {
-			left = left.Difference(set)
-		}
+	for _, h := range m.entries {
+		left = left.Difference(h.all())
 	}
-	return left.Union(m.options.Reserved)
+	return left
 }
 
-// document is the file's form, which is upstream's.
-type document struct {
-	PolicyName    string                          `json:"policyName"`
-	DefaultCPUSet string                          `json:"defaultCpuSet"`
-	Entries       map[types.UID]map[string]string `json:"entries,omitempty"`
-}
-
-func parse(text []byte) (map[types.UID]map[string]cpuset.CPUSet, error) {
-	var d document
-	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, err
+// shared are the CPUs of all that have none for themselves; m.mu is held.
+func (m *Manager) shared() cpuset.CPUSet {
+	if m.options.Strict {
+		return m.free()
 	}
-	if d.PolicyName != Static {
-		return nil, fmt.Errorf("written by the policy %q", d.PolicyName)
-	}
-	out := map[types.UID]map[string]cpuset.CPUSet{}
-	for uid, containers := range d.Entries {
-		out[uid] = map[string]cpuset.CPUSet{}
-		for name, list := range containers {
-			set, err := cpuset.Parse(list)
-			if err != nil {
-				return nil, err
-			}
-			out[uid][name] = set
-		}
-	}
-	return out, nil
+	return m.left().Union(m.options.Reserved)
 }
 
 // write replaces the file as a whole. m.mu is held.
 func (m *Manager) write() error {
-	d := document{PolicyName: Static, DefaultCPUSet: m.shared().String(), Entries: map[types.UID]map[string]string{}}
-	for uid, containers := range m.entries {
-		d.Entries[uid] = map[string]string{}
-		for name, set := range containers {
-			d.Entries[uid][name] = set.String()
-		}
-	}
-	text, err := json.Marshal(d)
+	text, err := json.Marshal(m.document())
 	if err != nil {
 		return err
 	}
@@ -194,5 +181,8 @@ func (m *Manager) write() error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), m.options.File)
+	if err = os.Rename(f.Name(), m.options.File); err == nil {
+		m.unsaved = false
+	}
+	return err
 }

@@ -43,6 +43,9 @@ func (p Provider) Save(types.UID) error { return nil }
 // Release implements topology.Provider.
 func (p Provider) Release(uid types.UID) error { return p.Manager.Release(uid) }
 
+// Retain implements topology.Provider.
+func (p Provider) Retain(there func(types.UID) bool) error { return p.Manager.Retain(there) }
+
 // request is what is wanted of one resource, and where that could come from.
 type request struct {
 	resource string

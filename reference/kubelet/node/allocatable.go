@@ -54,9 +54,9 @@ func Reservations(capacity v1.ResourceList, c *kubeletv1beta1.KubeletConfigurati
 			r.Eviction[name] = *resource.NewQuantity(least, resource.BinarySI)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.all())) {
-		if has, known := capacity[name]; known && has.Cmp(r.all()[name]) < 0 {
-			wanted := r.all()[name]
+	for _, name := range slices.Sorted(maps.Keys(r.All())) {
+		if has, known := capacity[name]; known && has.Cmp(r.All()[name]) < 0 {
+			wanted := r.All()[name]
 			return r, fmt.Errorf("resource %q has a reservation of %v but capacity of %v: expected capacity >= reservation", name, wanted.String(), has.String())
 		}
 	}
@@ -76,8 +76,8 @@ func amounts(field string, text map[string]string) (v1.ResourceList, error) {
 	return out, nil
 }
 
-// all is the sum of what is not for pods.
-func (r Reserved) all() v1.ResourceList { return sum(r.System, r.Kube, r.Eviction) }
+// All is the sum of what is not for pods.
+func (r Reserved) All() v1.ResourceList { return sum(r.System, r.Kube, r.Eviction) }
 
 func sum(lists ...v1.ResourceList) v1.ResourceList {
 	out := v1.ResourceList{}
@@ -93,7 +93,7 @@ func sum(lists ...v1.ResourceList) v1.ResourceList {
 
 // Allocatable is what pods may request. Huge pages cannot be used as other memory.
 func (r Reserved) Allocatable(capacity v1.ResourceList) v1.ResourceList {
-	out := less(capacity, r.all())
+	out := less(capacity, r.All())
 	for name, amount := range capacity {
 		if strings.HasPrefix(string(name), v1.ResourceHugePagesPrefix) {
 			out[v1.ResourceMemory] = less(v1.ResourceList{v1.ResourceMemory: out[v1.ResourceMemory]}, v1.ResourceList{v1.ResourceMemory: amount})[v1.ResourceMemory]

@@ -141,16 +141,14 @@ func (m *Manager) take(node *v1.Node, pod *v1.Pod, always bool) *status.Verdict 
 		if verdict := m.Security.refuse(node, pod); verdict != nil {
 			return verdict
 		}
-		if verdict := m.reserve(pod); verdict != nil {
+		if verdict := m.pin(pod, false); verdict != nil {
 			return verdict
 		}
 		if verdict := Admit(m.withoutDevices(node), pod, m.holders()); verdict != nil {
-			m.freeDevices(pod.UID)
+			m.unpin(pod.UID)
 			return verdict
 		}
-	}
-	if verdict := m.pin(pod); verdict != nil && !always {
-		m.freeDevices(pod.UID)
+	} else if verdict := m.pin(pod, true); verdict != nil {
 		return verdict
 	}
 	m.taken[pod.UID] = pod
@@ -171,7 +169,6 @@ func (m *Manager) leave(uid types.UID) {
 		delete(m.taken, uid)
 		delete(m.wishes, uid)
 		m.unpin(uid)
-		m.freeDevices(uid)
 		m.classes.update(m.holders())
 		m.grant()
 	}

@@ -1,15 +1,12 @@
 package pods
 
 import (
-	"errors"
-
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
-	"github.com/etalon-dev/etalon/reference/kubelet/cpumanager"
 	"github.com/etalon-dev/etalon/reference/kubelet/resize"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
@@ -21,15 +18,17 @@ func (m *Manager) limits(pod *v1.Pod, c *v1.Container) *criv1.LinuxContainerReso
 	return r
 }
 
-// pinned adds which CPUs the container may use. One that has some to itself needs no quota, which would only slow
-// it down (docs: tasks/administer-cluster/cpu-management-policies#static-policy).
+// pinned adds which CPUs and which nodes' memory the container may use. One that has CPUs to itself needs no quota, which
+// would only slow it down (docs: concepts/policy/node-resource-managers#static-policy).
 func (m *Manager) pinned(pod *v1.Pod, c *v1.Container, r *criv1.LinuxContainerResources) {
-	if m.CPUs == nil {
-		return
+	if m.CPUs != nil {
+		set, own := m.CPUs.CPUs(pod.UID, c.Name)
+		if r.CpusetCpus = set.String(); own {
+			r.CpuQuota = -1
+		}
 	}
-	set, own := m.CPUs.CPUs(pod.UID, c.Name)
-	if r.CpusetCpus = set.String(); own {
-		r.CpuQuota = -1
+	if m.Memory != nil {
+		r.CpusetMems = m.Memory.Nodes(pod.UID, c.Name).String()
 	}
 }
 
@@ -42,36 +41,42 @@ func (m *Manager) group(pod *v1.Pod) cgroups.Limits {
 	return l
 }
 
-// pin gives the pod's containers CPUs of their own, if they are to have some, and takes these away from all others;
-// m.mu is held.
-func (m *Manager) pin(pod *v1.Pod) *status.Verdict {
-	if m.CPUs == nil {
+// pin gives the pod's containers what they get for themselves, CPUs, memory and devices, and takes such CPUs away from
+// all others. A pod that runs keeps what it has, and is not refused. m.mu is held.
+func (m *Manager) pin(pod *v1.Pod, runs bool) *status.Verdict {
+	if m.Topology == nil {
 		return nil
 	}
-	changed, err := m.CPUs.Allocate(pod, qos(pod))
-	if changed {
-		m.wakeAll()
-	}
-	var why *cpumanager.Refusal
-	if errors.As(err, &why) {
+	had := m.holds(pod.UID)
+	if runs {
+		if why := m.Topology.Readmit(pod); why != nil {
+			klog.InfoS("The pod runs without all that it is to have for itself", "pod", klog.KObj(pod), "why", why.Message)
+		}
+	} else if why := m.Topology.Admit(pod); why != nil {
 		return rejected(why.Reason, why.Message)
+	}
+	if m.holds(pod.UID) != had {
+		m.wakeAll()
 	}
 	return nil
 }
 
-// unpin gives the pod's CPUs to all others; m.mu is held.
+// unpin gives what the pod has for itself to all others; m.mu is held.
 func (m *Manager) unpin(uid types.UID) {
-	if m.CPUs == nil {
+	if m.Topology == nil {
 		return
 	}
-	changed, err := m.CPUs.Release(uid)
-	if err != nil {
-		klog.ErrorS(err, "Cannot forget the CPUs of a pod", "uid", uid)
+	had := m.holds(uid)
+	if err := m.Topology.Release(uid); err != nil {
+		klog.ErrorS(err, "Cannot forget what a pod had for itself", "uid", uid)
 	}
-	if changed {
+	if m.holds(uid) != had {
 		m.wakeAll()
 	}
 }
+
+// holds tells whether the pod has CPUs that no other uses.
+func (m *Manager) holds(uid types.UID) bool { return m.CPUs != nil && m.CPUs.Holds(uid) }
 
 func (m *Manager) wakeAll() {
 	for _, w := range m.workers {
@@ -79,28 +84,42 @@ func (m *Manager) wakeAll() {
 	}
 }
 
-// retainCPUs takes CPUs back from pods that went while no agent ran.
-func (m *Manager) retainCPUs() {
-	if m.CPUs == nil {
+// retain takes back what pods have for themselves that went while no agent ran.
+func (m *Manager) retain() {
+	if m.Topology == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.CPUs.Retain(func(uid types.UID) bool { return m.workers[uid] != nil }); err != nil {
-		klog.ErrorS(err, "Cannot forget the CPUs of pods that are gone")
+	if err := m.Topology.Retain(func(uid types.UID) bool { return m.workers[uid] != nil }); err != nil {
+		klog.ErrorS(err, "Cannot forget what pods had for themselves that are gone")
 	}
 }
 
-// fixed tells that what the pod has cannot be changed: its CPUs are its own.
+// fixed tells that what the pod has cannot be changed: its CPUs or its memory are its own.
 func (m *Manager) fixed(wanted, has *v1.Pod) *resize.Refusal {
-	if m.CPUs == nil || qos(wanted) != v1.PodQOSGuaranteed {
+	if qos(wanted) != v1.PodQOSGuaranteed {
 		return nil
 	}
-	before, after := resize.Of(has), resize.Of(wanted)
-	for name, r := range after.Containers {
-		if x, y := before.Containers[name].Requests[v1.ResourceCPU], r.Requests[v1.ResourceCPU]; x.Cmp(y) != 0 {
-			return &resize.Refusal{Reason: v1.PodReasonInfeasible, Message: `Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"`}
+	changes := func(name v1.ResourceName) bool {
+		before, after := resize.Of(has), resize.Of(wanted)
+		if p, q := before.Pod, after.Pod; p != nil && q != nil {
+			if x, y := p.Requests[name], q.Requests[name]; x.Cmp(y) != 0 {
+				return true
+			}
 		}
+		for container, r := range after.Containers {
+			if x, y := before.Containers[container].Requests[name], r.Requests[name]; x.Cmp(y) != 0 {
+				return true
+			}
+		}
+		return false
+	}
+	if m.CPUs != nil && changes(v1.ResourceCPU) {
+		return &resize.Refusal{Reason: v1.PodReasonInfeasible, Message: `Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "static"`}
+	}
+	if m.Memory != nil && changes(v1.ResourceMemory) {
+		return &resize.Refusal{Reason: v1.PodReasonInfeasible, Message: `Resize is infeasible for Guaranteed Pods alongside Memory Manager policy "Static"`}
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/cpumanager"
+	"github.com/etalon-dev/etalon/reference/kubelet/memorymanager"
+	"github.com/etalon-dev/etalon/reference/kubelet/topology"
 )
 
 // cpus are those that the pod's container may use, and its quota.
@@ -33,8 +35,11 @@ func TestGuaranteedPodsGetCPUsOfTheirOwn(t *testing.T) {
 		defer r.stop()
 		r.settle()
 		var err error
-		topology := cpumanager.Topology{{ID: 0}, {ID: 1, Core: 1}, {ID: 2, Core: 2}, {ID: 3, Core: 3}}
-		if r.CPUs, err = cpumanager.New(topology, cpumanager.Options{ReservedCount: 1, File: r.dir + "/cpu_manager_state"}); err != nil {
+		cpus := cpumanager.Topology{{ID: 0}, {ID: 1, Core: 1}, {ID: 2, Core: 2}, {ID: 3, Core: 3}}
+		if r.CPUs, err = cpumanager.New(cpus, cpumanager.Options{ReservedCount: 1, File: r.dir + "/cpu_manager_state"}); err != nil {
+			t.Fatal(err)
+		}
+		if r.Topology, err = topology.New(topology.Policy{Name: topology.None}, nil, r.CPUs); err != nil {
 			t.Fatal(err)
 		}
 		add := func(p *v1.Pod) {
@@ -71,6 +76,60 @@ func TestGuaranteedPodsGetCPUsOfTheirOwn(t *testing.T) {
 		if s := r.get("too-many").Status; s.Phase != v1.PodFailed || s.Reason != "UnexpectedAdmissionError" || s.Message !=
 			"Pod was rejected: Allocate failed due to not enough cpus available to satisfy request: requested=2, available=0, which is unexpected" {
 			t.Errorf("got %s, %s: %s", s.Phase, s.Reason, s.Message)
+		}
+	})
+}
+
+func TestGuaranteedPodsGetMemoryOfNearNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := machine()
+		r := newRigOn(t, node, node)
+		defer r.stop()
+		r.settle()
+		var err error
+		two := topology.Machine{{ID: 0, Memory: 128 << 20}, {ID: 1, Memory: 128 << 20}}
+		if r.Memory, err = memorymanager.New(two, memorymanager.Options{File: r.dir + "/memory_manager_state"}); err != nil {
+			t.Fatal(err)
+		}
+		if r.Topology, err = topology.New(topology.Policy{Name: topology.SingleNUMANode, MaxNodes: 8}, two, r.Memory); err != nil {
+			t.Fatal(err)
+		}
+		add := func(p *v1.Pod) {
+			if err := r.client.Tracker().Add(p); err != nil {
+				t.Fatal(err)
+			}
+			r.Update(p)
+			r.settle()
+		}
+		mems := func(pod string) string {
+			r.cri.mu.Lock()
+			defer r.cri.mu.Unlock()
+			for _, c := range r.cri.containers {
+				if c.Labels["io.kubernetes.pod.name"] == pod {
+					return c.Resources.Linux.CpusetMems
+				}
+			}
+			return "none"
+		}
+		add(sized("a", "100m", "100Mi"))
+		add(sized("b", "100m", "100Mi"))
+		add(sized("c", "100m", "200Mi"))
+		if a, b := mems("a"), mems("b"); a != "0" || b != "1" {
+			t.Errorf("memory of nodes %s and %s", a, b)
+		}
+		if s := r.get("c").Status; s.Phase != v1.PodFailed || s.Reason != "TopologyAffinityError" ||
+			s.Message != "Pod was rejected: Resources cannot be allocated with Topology locality" {
+			t.Errorf("got %s, %s: %s", s.Phase, s.Reason, s.Message)
+		}
+		r.ask("a", "100m", "50Mi")
+		r.shows("a", "100m/100m PodResizePending Infeasible: Resize is infeasible for Guaranteed Pods alongside Memory Manager policy \"Static\"")
+		r.delete("a", 1)
+		r.settle()
+		r.settle()
+		r.Gone("a")
+		add(sized("d", "100m", "100Mi"))
+		if d := mems("d"); d != "0" {
+			t.Errorf("memory of node %s, want that of the pod that went", d)
 		}
 	})
 }

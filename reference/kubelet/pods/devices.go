@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
-	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/devices"
 	"github.com/etalon-dev/etalon/reference/kubelet/env"
@@ -20,42 +19,21 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
 
-// Devices knows the devices of plugins and who has them.
+// Devices knows the devices of plugins and who has them: they are given away by the topology manager.
 type Devices interface {
 	// Has tells whether the resource is a plugin's.
 	Has(v1.ResourceName) bool
-	// Reserve keeps the container's devices for it; containers come in their order.
-	Reserve(pod *v1.Pod, c *v1.Container, affinity []int) error
-	// Pending tells whether Allocate has something to do; it has the plugins prepare what is reserved.
+	// Pending tells whether Allocate has something to do; it has the plugins prepare what the pod was given.
 	Pending(types.UID) bool
 	Allocate(context.Context, *v1.Pod) error
 	// Settings is what the devices need of the container's configuration.
 	Settings(context.Context, *v1.Pod, *v1.Container) (devices.Settings, error)
 	Health(uid types.UID, container string) []v1.ResourceStatus
-	// Release takes the pod's devices back, Retain those of all pods but these.
-	Release(types.UID) error
-	Retain(there func(types.UID) bool) error
 }
 
 // unexpected refuses a pod that does not get what the scheduler must have thought it would.
 func unexpected(err error) *status.Verdict {
 	return rejected("UnexpectedAdmissionError", fmt.Sprintf("Allocate failed due to %v, which is unexpected", err))
-}
-
-// reserve keeps devices for the pod's containers; m.mu is held.
-func (m *Manager) reserve(pod *v1.Pod) *status.Verdict {
-	if m.Devices == nil {
-		return nil
-	}
-	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
-		for i := range list {
-			if err := m.Devices.Reserve(pod, &list[i], nil); err != nil {
-				m.freeDevices(pod.UID)
-				return unexpected(err)
-			}
-		}
-	}
-	return nil
 }
 
 // withoutDevices is the node without the resources of plugins: devices are counted when they are given away.
@@ -69,28 +47,6 @@ func (m *Manager) withoutDevices(node *v1.Node) *v1.Node {
 		return devices.Extended(name) && m.Devices.Has(name)
 	})
 	return &out
-}
-
-// freeDevices gives back the devices that the pod has.
-func (m *Manager) freeDevices(uid types.UID) {
-	if m.Devices == nil {
-		return
-	}
-	if err := m.Devices.Release(uid); err != nil {
-		klog.ErrorS(err, "Cannot forget the devices of a pod", "uid", uid)
-	}
-}
-
-// retainDevices takes devices back from pods that went while no agent ran.
-func (m *Manager) retainDevices() {
-	if m.Devices == nil {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.Devices.Retain(func(uid types.UID) bool { return m.workers[uid] != nil }); err != nil {
-		klog.ErrorS(err, "Cannot forget the devices of pods that are gone")
-	}
 }
 
 // prepareDevices has plugins prepare the devices that are reserved for the pod. They may take their time.

@@ -17,6 +17,7 @@ import (
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/devices"
+	"github.com/etalon-dev/etalon/reference/kubelet/topology"
 )
 
 // things are a plugin's devices of which each pod gets one.
@@ -115,12 +116,25 @@ func withThing(name string) *v1.Pod {
 	return p
 }
 
+// giving is the topology manager's view of things.
+type giving struct{ *things }
+
+func (giving) Hints(*v1.Pod, *v1.Container) map[string][]topology.Hint { return nil }
+func (g giving) Allocate(pod *v1.Pod, c *v1.Container, _ topology.Hint) error {
+	return g.Reserve(pod, c, nil)
+}
+func (giving) Save(types.UID) error { return nil }
+
 func rigWithThings(t *testing.T, d *things) *rig {
 	node := machine()
 	node.Status.Allocatable[v1.ResourceCPU] = resource.MustParse("4")
 	r := newRigOn(t, node, node)
 	d.has, d.prepared, d.health = map[types.UID]bool{}, map[types.UID]bool{}, v1.ResourceHealthStatusHealthy
 	r.Devices = d
+	var err error
+	if r.Topology, err = topology.New(topology.Policy{Name: topology.None}, nil, giving{d}); err != nil {
+		t.Fatal(err)
+	}
 	r.settle()
 	return r
 }

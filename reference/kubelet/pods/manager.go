@@ -17,6 +17,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
 	"github.com/etalon-dev/etalon/reference/kubelet/cpumanager"
 	"github.com/etalon-dev/etalon/reference/kubelet/images"
+	"github.com/etalon-dev/etalon/reference/kubelet/memorymanager"
 	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/objects"
 	"github.com/etalon-dev/etalon/reference/kubelet/plan"
@@ -25,6 +26,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/spec"
 	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
+	"github.com/etalon-dev/etalon/reference/kubelet/topology"
 	"github.com/etalon-dev/etalon/reference/kubelet/users"
 	"github.com/etalon-dev/etalon/reference/kubelet/volumes"
 )
@@ -73,9 +75,12 @@ type Config struct {
 	Node func() *v1.Node
 	// FreshNode is Node after another look.
 	FreshNode func(context.Context) *v1.Node
-	// CPUs gives containers CPUs of their own; nil if none has.
-	CPUs *cpumanager.Manager
-	// Devices gives containers the devices of plugins; nil if there are none.
+	// Topology hands out what containers get for themselves, nil if they get nothing: CPUs knows who has which CPUs, Memory who has
+	// which nodes' memory; nil if nobody has.
+	Topology *topology.Manager
+	CPUs     *cpumanager.Manager
+	Memory   *memorymanager.Manager
+	// Devices knows the devices of plugins; nil if there are none.
 	Devices Devices
 	// Allocations remembers what was allocated to pods that were resized.
 	Allocations *resize.Checkpoint
@@ -274,8 +279,7 @@ func (m *Manager) Run(ctx context.Context, complete <-chan struct{}) {
 	}
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	m.retainCPUs()
-	m.retainDevices()
+	m.retain()
 	for m.Sweep(ctx); ; {
 		select {
 		case <-ctx.Done():
@@ -315,7 +319,6 @@ func (m *Manager) forget(uid types.UID) {
 	delete(m.taken, uid)
 	delete(m.wishes, uid)
 	m.unpin(uid)
-	m.freeDevices(uid)
 	if err := m.Allocations.Delete(uid); err != nil {
 		klog.ErrorS(err, "Cannot forget an allocation", "uid", uid)
 	}

@@ -20,8 +20,9 @@ type Provider interface {
 	Allocate(pod *v1.Pod, c *v1.Container, near Hint) error
 	// Save remembers what the pod got, over restarts of the agent.
 	Save(uid types.UID) error
-	// Release gives back what the pod has.
+	// Release gives back what the pod has, Retain what all pods have that are not there any more.
 	Release(uid types.UID) error
+	Retain(there func(types.UID) bool) error
 }
 
 // Refusal is why a pod does not get what it asks for, as its status says it.
@@ -68,7 +69,7 @@ func (m *Manager) Admit(pod *v1.Pod) *Refusal {
 // Readmit is Admit for a pod that runs already: it keeps what it has, and gets what it lacks if that can be had.
 func (m *Manager) Readmit(pod *v1.Pod) *Refusal {
 	var failures []error
-	for c := range containers(pod) {
+	for c := range Containers(pod) {
 		for _, p := range m.providers {
 			failures = append(failures, p.Allocate(pod, c, Hint{}))
 		}
@@ -90,7 +91,7 @@ func (m *Manager) admit(pod *v1.Pod) error {
 			return &misplaced
 		}
 	}
-	for c := range containers(pod) {
+	for c := range Containers(pod) {
 		if m.policy.Scope != PodScope {
 			var good bool
 			if near, good = m.pick(pod, c); !good {
@@ -126,6 +127,15 @@ func (m *Manager) Release(uid types.UID) error {
 	return errors.Join(failures...)
 }
 
+// Retain gives back what pods have that are not there any more.
+func (m *Manager) Retain(there func(types.UID) bool) error {
+	var failures []error
+	for _, p := range m.providers {
+		failures = append(failures, p.Retain(there))
+	}
+	return errors.Join(failures...)
+}
+
 func refusal(err error) *Refusal {
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -134,8 +144,8 @@ func refusal(err error) *Refusal {
 	return &Refusal{"UnexpectedAdmissionError", fmt.Sprintf("Allocate failed due to %v, which is unexpected", err)}
 }
 
-// containers are the pod's in the order in which they start.
-func containers(pod *v1.Pod) func(yield func(*v1.Container) bool) {
+// Containers are the pod's in the order in which they start, but for ephemeral ones.
+func Containers(pod *v1.Pod) func(yield func(*v1.Container) bool) {
 	return func(yield func(*v1.Container) bool) {
 		for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 			for i := range list {

@@ -34,6 +34,8 @@ func (s *shop) Allocate(_ *v1.Pod, c *v1.Container, near Hint) error {
 func (s *shop) Save(types.UID) error    { s.said = append(s.said, "save"); return s.fails["save"] }
 func (s *shop) Release(types.UID) error { s.said = append(s.said, "release"); return nil }
 
+func (s *shop) Retain(func(types.UID) bool) error { return nil }
+
 func TestAdmit(t *testing.T) {
 	pod := &v1.Pod{Spec: v1.PodSpec{InitContainers: []v1.Container{{Name: "i"}}, Containers: []v1.Container{{Name: "a"}, {Name: "b"}}}}
 	late := errors.New("sold out")
