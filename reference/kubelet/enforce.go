@@ -64,6 +64,7 @@ func evictions(o Options, m node.Machine, rt *runtime.Client) (pressure.Config, 
 	return pressure.Config{
 		Places: places, Thresholds: thresholds, Transition: o.Kubelet.EvictionPressureTransitionPeriod.Duration,
 		SoftGrace: int64(o.Kubelet.EvictionMaxPodGracePeriod), LogsRoot: o.PodLogsDir, Runtime: rt, Images: rt.Images,
+		Notices: o.Kubelet.KernelMemcgNotification,
 	}, nil
 }
 

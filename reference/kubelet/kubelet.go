@@ -273,7 +273,7 @@ func Run(ctx context.Context, o Options) error {
 		if sources.start(ctx, manager) && closed(ctx, own.Read()) {
 			recordStart(recorder, self.Node())
 			recordEnforcement(recorder, self.Node(), o.Kubelet)
-			group.Go(func() { pressed.Run(ctx, nil) })
+			group.Go(func() { pressed.Run(ctx) })
 			group.Go(func() { pressed.RunStorage(ctx) })
 			group.Go(func() { collector.Run(ctx) })
 			mirrors.Complete()

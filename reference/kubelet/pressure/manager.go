@@ -20,8 +20,10 @@ import (
 )
 
 const (
-	// every is how often the node is looked at.
+	// every is how often the node is looked at, and apart the pause after the kernel told of a shortage, which it may do
+	// any number of times.
 	every = 10 * time.Second
+	apart = time.Second
 	// leavingEvery is how often it is looked whether an evicted pod has gone, and leavingFor for how long before
 	// the next is considered.
 	leavingEvery = time.Second
@@ -64,6 +66,8 @@ type Config struct {
 	Recorder record.EventRecorder
 	// Node refers to the node in events.
 	Node *v1.ObjectReference
+	// Notices: the kernel is asked to tell when memory runs short.
+	Notices bool
 	// Reclaim deletes what nobody needs to end the shortage: dead containers, unused images.
 	Reclaim func(context.Context, eviction.Signal)
 }
@@ -94,18 +98,34 @@ func (m *Manager) Conditions() []v1.NodeConditionType {
 	return m.conditions
 }
 
-// Run looks every 10 s, and whenever wake says that memory ran short, until ctx ends.
-func (m *Manager) Run(ctx context.Context, wake <-chan struct{}) {
+// Run looks every 10 s, and whenever the kernel tells that memory runs short, until ctx ends.
+func (m *Manager) Run(ctx context.Context) {
+	var wake chan struct{}
+	var asked *notices
+	if m.Notices {
+		asked = newNotices(m.Places)
+		wake = asked.wake
+		defer asked.close()
+	}
 	for {
 		pause := every
 		if m.leaving != "" {
 			pause = leavingEvery
+		}
+		if asked != nil {
+			asked.arm(ctx, m.Thresholds, m.Places.Observe())
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		case <-wake:
+			m.look(ctx, time.Now())
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(apart):
+			}
 		}
 		m.look(ctx, time.Now())
 	}
