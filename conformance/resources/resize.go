@@ -120,6 +120,31 @@ var _ = Describe("resize", func() {
 		watched.MustNever(ctx, "it is restarted again", one(func(p *corev1.Pod) bool { return restarts(p) > 1 }), Quiet)
 	})
 
+	// wholes is the condition that the pod's status has these resources of the pod as a whole.
+	wholes := func(requests, limits corev1.ResourceList) func(*corev1.Pod) bool {
+		return func(pod *corev1.Pod) bool {
+			s := pod.Status
+			return covers(s.AllocatedResources, requests) && s.Resources != nil && covers(s.Resources.Requests, requests) && covers(s.Resources.Limits, limits)
+		}
+	}
+
+	f.It("resources/resize-pod-level", func(ctx SpecContext) {
+		few, some := list("cpu", "10m", "memory", "16Mi"), list("cpu", "100m", "memory", "64Mi")
+		described := sized("p", nil, nil, "sleep", "1h")
+		described.Spec.Resources = &corev1.ResourceRequirements{Requests: few, Limits: some}
+		watched, pod := begin(ctx, described)
+		watched.MustReach(ctx, "its status shows what it asks for as a whole", one(wholes(few, some)))
+		few, some = list("cpu", "20m", "memory", "24Mi"), list("cpu", "250m", "memory", "96Mi")
+		patch, err := json.Marshal(map[string]any{"spec": map[string]any{"resources": corev1.ResourceRequirements{Requests: few, Limits: some}}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(f.TryPatch(ctx, pod, types.StrategicMergePatchType, string(patch), "resize")).To(Succeed())
+		done := watched.MustReach(ctx, "its status shows 20m and 24Mi, 250m and 96Mi", one(both(wholes(few, some), resized)))[0]
+		c := cgroup{f, "p", ""}
+		Expect(c.memory(ctx)).To(BeEquivalentTo(96<<20), "what a container without limits may use")
+		Expect(c.cores(ctx)).To(BeNumerically("~", 0.25, 0.001))
+		Expect(restarts(done)).To(BeZero(), "restarts")
+	})
+
 	f.It("resources/resize-infeasible", func(ctx SpecContext) {
 		watched, pod := begin(ctx, sized("p", list("cpu", "10m"), nil, "sleep", "1h"))
 		change(ctx, pod, "containers", "main", list("cpu", "100k"), nil)
