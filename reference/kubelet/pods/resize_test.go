@@ -108,6 +108,40 @@ func TestAResizeThatFitsIsMade(t *testing.T) {
 	})
 }
 
+func TestThePodsOwnResourcesAreResized(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := sized("p", "500m", "64Mi")
+		p.Spec.Containers[0].Resources = v1.ResourceRequirements{}
+		whole := func(cpu, memory string) *v1.ResourceRequirements {
+			return &v1.ResourceRequirements{Requests: amounts(cpu, memory), Limits: amounts(cpu, memory)}
+		}
+		p.Spec.Resources = whole("500m", "64Mi")
+		r := newRigOn(t, machine(), machine(), p)
+		defer r.stop()
+		r.settle()
+		check := func(cpu string) {
+			t.Helper()
+			if s := r.get("p").Status; s.AllocatedResources.Cpu().String() != cpu || s.Resources == nil || s.Resources.Limits.Cpu().String() != cpu {
+				t.Errorf("allocated %v, has %v, want %s", s.AllocatedResources, s.Resources, cpu)
+			}
+		}
+		check("500m")
+		more := r.get("p").DeepCopy()
+		more.Spec.Resources = whole("1", "128Mi")
+		more.Generation++
+		more.ResourceVersion = r.version()
+		if err := r.client.Tracker().Update(v1.SchemeGroupVersion.WithResource("pods"), more, more.Namespace); err != nil {
+			t.Fatal(err)
+		}
+		r.Update(more)
+		r.settle()
+		check("1")
+		r.want("run sandbox of p", "create c 0", "start c", "update c to 1024 shares, 134217728 bytes")
+		r.told("ResizeStarted", `Pod resize started: {"resources":{"limits":{"cpu":"1","memory":"128Mi"},"requests":{"cpu":"1","memory":"128Mi"}},"containers":[{"name":"c","resources":{}}],"generation":2}`)
+		r.told("ResizeCompleted", `Pod resize completed: {"resources":`)
+	})
+}
+
 func TestARestartedAgentDoesNotTakeAWishForWhatIsAllocated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRigOn(t, machine(), machine(), sized("p", "500m", "64Mi"))

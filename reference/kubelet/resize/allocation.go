@@ -138,7 +138,7 @@ func overwrite(r *v1.ResourceRequirements, with v1.ResourceRequirements) {
 }
 
 // Restarts returns the containers that have to be restarted for the change: those that say so of a resource of
-// theirs that changes (resizePolicy).
+// theirs that changes (resizePolicy), or of the pod's whose limit is theirs for want of their own (KEP-5419).
 func Restarts(pod *v1.Pod, from, to Allocation) []string {
 	var out []string
 	for _, list := range [][]v1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
@@ -147,6 +147,9 @@ func Restarts(pod *v1.Pod, from, to Allocation) []string {
 			before, after := from.Containers[c.Name], to.Containers[c.Name]
 			for _, name := range names {
 				changed := !equalAmount(before.Requests, after.Requests, name) || !equalAmount(before.Limits, after.Limits, name)
+				if _, own := after.Limits[name]; !own && from.Pod != nil && to.Pod != nil {
+					changed = changed || !equalAmount(from.Pod.Limits, to.Pod.Limits, name)
+				}
 				if changed && needsRestart(c, name) {
 					out = append(out, c.Name)
 					break

@@ -134,6 +134,33 @@ func TestRestarts(t *testing.T) {
 	}
 }
 
+// The pod's limit is that of containers without their own: they are restarted for it if they say so.
+func TestRestartsForThePodsLimit(t *testing.T) {
+	pod := asking("p", "1", "1Mi")
+	whole := &v1.ResourceRequirements{Limits: amounts("2", "4Mi")}
+	pod.Spec.Resources = whole
+	pod.Spec.Containers[0].ResizePolicy = []v1.ContainerResizePolicy{{ResourceName: v1.ResourceMemory, RestartPolicy: v1.RestartContainer}}
+	change := func(limits v1.ResourceList, own v1.ResourceList) int {
+		has := pod.DeepCopy()
+		has.Spec.Containers[0].Resources.Limits = own
+		wish := has.DeepCopy()
+		wish.Spec.Resources = &v1.ResourceRequirements{Limits: limits}
+		return len(Restarts(wish, Of(has), Of(wish)))
+	}
+	for name, c := range map[string]struct {
+		got, want int
+	}{
+		"memory":         {change(amounts("2", "8Mi"), nil), 1},
+		"CPU":            {change(amounts("3", "4Mi"), nil), 0},
+		"it has its own": {change(amounts("2", "8Mi"), amounts("1", "2Mi")), 0},
+		"nothing":        {change(amounts("2", "4Mi"), nil), 0},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d containers are restarted, want %d", name, c.got, c.want)
+		}
+	}
+}
+
 func TestUpdates(t *testing.T) {
 	running := func(name string, has *criv1.LinuxContainerResources) runtime.Container {
 		return runtime.Container{ID: name, Name: name, State: runtime.StateRunning, Resources: has}

@@ -74,6 +74,7 @@ func Compute(in Input) v1.PodStatus {
 			writeOff(&s.ContainerStatuses[i])
 		}
 	}
+	whole(in, &s)
 	s.Phase = phase(in, s)
 	if in.Verdict != nil && final(s.Phase) && !final(in.Pod.Status.Phase) {
 		s.Reason, s.Message = in.Verdict.Reason, in.Verdict.Message
