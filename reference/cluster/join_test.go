@@ -56,7 +56,7 @@ func TestANodeJoinsByToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := filepath.Join(machine.Dir, "settings.yaml")
-	if err := os.WriteFile(settings, []byte(sharedDisk+"rotateCertificates: true\n"), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte(sharedDisk+"rotateCertificates: true\nfailSwapOn: false\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := append(words[1:], "--dir", dir, "--kubelet-config", settings, "--pod-cidr", c.plan().NodePods(number).String(), "--registry-mirror", "https://"+c.registryAddress())

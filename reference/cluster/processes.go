@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"sigs.k8s.io/yaml"
 
 	"github.com/etalon-dev/etalon/fixtures/images"
 	"github.com/etalon-dev/etalon/reference/cluster/cgroup"
@@ -105,6 +106,18 @@ func (c *Cluster) ownStaticPods() bool {
 	return err == nil && given.StaticPodPath != ""
 }
 
+// saysOfSwap tells whether the nodes' KubeletConfiguration says itself if nodes may be on a machine that swaps.
+func (c *Cluster) saysOfSwap() bool {
+	text, err := os.ReadFile(c.path(kubeletConfig))
+	if err != nil {
+		return false
+	}
+	var given struct {
+		FailSwapOn *bool `json:"failSwapOn"`
+	}
+	return yaml.Unmarshal(text, &given) == nil && given.FailSwapOn != nil
+}
+
 // poweringOff is how many seconds a kubelet has, besides what pods are given, to tell of its node's end.
 const poweringOff = 10
 
@@ -128,6 +141,10 @@ func (c *Cluster) nodeProcesses(n node.Node) []spec.Process {
 			agent.Args = append(agent.Args, "--pod-manifest-path", node.Manifests)
 		}
 		var shutdown time.Duration
+		if !c.saysOfSwap() {
+			// Whether the machine swaps is not for its nodes to say.
+			agent.Args = append(agent.Args, "--fail-swap-on=false")
+		}
 		if settings, err := config.Load(file(kubeletConfig)); err == nil {
 			agent.Args = append(agent.Args, "--config", file(kubeletConfig))
 			shutdown = config.ShutdownPeriod(settings)

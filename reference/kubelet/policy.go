@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 	"k8s.io/utils/ptr"
 
@@ -21,7 +21,7 @@ func cgroupPolicy(c *kubeletv1beta1.KubeletConfiguration, m node.Machine, unifie
 		PodPids:     ptr.Deref(c.PodPidsLimit, -1),
 		SingleKill:  ptr.Deref(c.SingleProcessOOMKill, !unified),
 		LimitedSwap: c.MemorySwap.SwapBehavior == config.LimitedSwap,
-		Memory:      m.Memory,
+		Memory:      m.Memory, Swap: m.Swap,
 	}
 	if c.CPUCFSQuotaPeriod != nil {
 		p.Period = c.CPUCFSQuotaPeriod.Microseconds()
@@ -34,10 +34,8 @@ func cgroupPolicy(c *kubeletv1beta1.KubeletConfiguration, m node.Machine, unifie
 			p.PageSizes = append(p.PageSizes, size)
 		}
 	}
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return p, err
+	if p.LimitedSwap && !unified {
+		klog.Background().Info("No container swaps: cgroups version 1 has no limits for that", "swapBehavior", config.LimitedSwap)
 	}
-	p.Swap = int64(info.Totalswap) * int64(info.Unit)
 	return p, nil
 }

@@ -24,6 +24,8 @@ type Machine struct {
 	Info     v1.NodeSystemInfo
 	// Memory is the machine's memory in bytes.
 	Memory int64
+	// Swap is what it can swap to, in bytes.
+	Swap int64
 }
 
 // Inspect reads what the machine has. root is the directory whose file system pods write to.
@@ -47,7 +49,13 @@ func Inspect(root string, c *kubeletv1beta1.KubeletConfiguration) (Machine, erro
 	for size, bytes := range hugePages() {
 		m.Capacity[v1.ResourceName(v1.ResourceHugePagesPrefix+size)] = *resource.NewQuantity(bytes, resource.BinarySI)
 	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return m, err
+	}
+	m.Swap = int64(info.Totalswap) * int64(info.Unit)
 	m.Info = systemInfo()
+	m.Info.Swap = swapOf(m.Swap)
 	m.Reserved, err = Reservations(m.Capacity, c)
 	return m, err
 }

@@ -22,14 +22,33 @@ func tmpfs(dir string, size int64) error {
 	if s.Type == unix.TMPFS_MAGIC && isMount(dir) {
 		return nil
 	}
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return err
+	}
+	var err error
+	for _, options := range tmpfsOptions(size, machine.Totalswap > 0) {
+		if err = unix.Mount("tmpfs", dir, "tmpfs", 0, options); err == nil || !errors.Is(err, unix.EINVAL) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("mount tmpfs at %s: %w", dir, err)
+	}
+	return nil
+}
+
+// tmpfsOptions are the options to mount with, those first that are best: what is in memory is not to come on the disk of a
+// machine that swaps, but kernels before 6.4 cannot see to that.
+func tmpfsOptions(size int64, swaps bool) []string {
 	options := ""
 	if size > 0 {
 		options = fmt.Sprintf("size=%d", size)
 	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		return fmt.Errorf("mount tmpfs at %s: %w", dir, err)
+	if !swaps {
+		return []string{options}
 	}
-	return nil
+	return []string{strings.TrimPrefix(options+",noswap", ","), options}
 }
 
 // isMount tells whether something is mounted at dir itself.
