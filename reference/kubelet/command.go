@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -43,9 +42,10 @@ func Command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			server.ContentType, server.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
-			server.QPS, server.Burst = 200, 400
-			o.Config, o.Flags = server, cmd.Flags()
+			o.Config, o.Flags = talking(server, o.Kubelet), cmd.Flags()
+			if err := openFiles(o.Kubelet.MaxOpenFiles); err != nil {
+				return err
+			}
 			return Run(cmd.Context(), o)
 		},
 	}
@@ -63,6 +63,7 @@ func Command() *cobra.Command {
 	f.String("pod-manifest-path", "", "directory or file that describes static pods")
 	f.StringToStringVar(&o.Registration.Labels, "node-labels", nil, "labels that the node gets when it is registered: key=value, separated by commas")
 	f.StringSlice("register-with-taints", nil, "taints that the node gets when it is registered: key=value:effect, separated by commas")
+	f.Bool("fail-swap-on", true, "do not start on a machine that swaps")
 	f.Bool("register-node", true, "register the node with the API server")
 	f.String("provider-id", "", "how the machine is known to the cloud that it belongs to")
 	f.StringSlice("cluster-dns", nil, "address of the cluster's DNS")
@@ -110,6 +111,7 @@ func (o *Options) configure(flags *pflag.FlagSet, file string) (err error) {
 			return fmt.Errorf("--config: %w", err)
 		}
 	}
+	o.fromFile(flags)
 	if flags.Changed("cluster-dns") {
 		if o.Kubelet.ClusterDNS, err = flags.GetStringSlice("cluster-dns"); err != nil {
 			return err
@@ -153,6 +155,13 @@ func (o *Options) configureNode(flags *pflag.FlagSet) error {
 		if o.Kubelet.RegisterWithTaints, err = node.ParseTaints(given); err != nil {
 			return fmt.Errorf("--register-with-taints: %w", err)
 		}
+	}
+	if flags.Changed("fail-swap-on") {
+		given, err := flags.GetBool("fail-swap-on")
+		if err != nil {
+			return err
+		}
+		o.Kubelet.FailSwapOn = &given
 	}
 	o.Registration.ByOthers = !*o.Kubelet.RegisterNode
 	o.Registration.ProviderID, o.Registration.Taints = o.Kubelet.ProviderID, o.Kubelet.RegisterWithTaints

@@ -22,6 +22,7 @@ import (
 	criv1 "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+	"k8s.io/utils/ptr"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/certificates"
 	"github.com/etalon-dev/etalon/reference/kubelet/cgroups"
@@ -104,6 +105,12 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := node.CheckSwap("/proc", o.Kubelet); err != nil {
+		return err
+	}
+	if !groups.Unified() && ptr.Deref(o.Kubelet.FailCgroupV1, false) {
+		return errors.New("failCgroupV1: the machine has cgroups version 1")
+	}
 	machine, err := node.Inspect(o.RootDir, o.Kubelet)
 	if err != nil {
 		return err
@@ -172,7 +179,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	recorder := events.NewRecorder(ctx, client, o.NodeName)
+	telling, err := o.eventClient(client)
+	if err != nil {
+		return err
+	}
+	recorder := events.NewRecorder(ctx, telling, o.NodeName)
 	mounts.Plugins = append(mounts.Plugins, &csi.Plugin{
 		Drivers: drivers, Client: client, NodeName: o.NodeName, Root: o.RootDir, Tokens: tokens, Recorder: recorder,
 	})
@@ -199,7 +210,7 @@ func Run(ctx context.Context, o Options) error {
 		Allocations: allocations, CPUs: handing.cpus, Memory: handing.memory, Topology: handing.topology, Devices: plugged,
 		Client: client, Runtime: rt, Cgroups: groups, Recorder: recorder, Statuses: statuses, Mirrors: mirrors,
 		Spec: spec.Node{
-			DNS:          spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS()},
+			DNS:          spec.DNS{Servers: o.Kubelet.ClusterDNS, Domain: o.Kubelet.ClusterDomain, Host: hostDNS(*o.Kubelet.ResolverConfig)},
 			LogsRoot:     o.PodLogsDir,
 			Cgroups:      policy,
 			PauseProfile: pause,
@@ -325,9 +336,9 @@ func appArmor() bool {
 	return err == nil && len(text) > 0 && text[0] == 'Y'
 }
 
-// hostDNS is the node's own resolv.conf.
-func hostDNS() *criv1.DNSConfig {
-	text, err := os.ReadFile("/etc/resolv.conf")
+// hostDNS is what the node's own resolv.conf says; without a file there is none.
+func hostDNS(file string) *criv1.DNSConfig {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil
 	}

@@ -17,12 +17,16 @@ import (
 // supported names the fields, as files write them, that change what this agent does. Any other may only be
 // given the value that it has by default: a setting that would be ignored is refused instead.
 var supported = []string{
-	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap",
+	"cpuCFSQuota", "cpuCFSQuotaPeriod", "podPidsLimit", "singleProcessOOMKill", "memorySwap", "failSwapOn",
 	"cpuManagerPolicy", "cpuManagerPolicyOptions", "reservedSystemCPUs",
 	"topologyManagerPolicy", "topologyManagerScope", "topologyManagerPolicyOptions", "memoryManagerPolicy", "reservedMemory",
 	"clusterDNS", "clusterDomain", "maxPods", "seccompDefault", "allowedUnsafeSysctls",
 	"enableSystemLogHandler", "enableSystemLogQuery", "enableDebuggingHandlers", "enableProfilingHandler", "enableContentionProfiling",
 	"enableDebugFlagsHandler",
+	"resolvConf", "containerRuntimeEndpoint", "port", "podLogsDir", "failCgroupV1",
+	"kubeAPIQPS", "kubeAPIBurst", "contentType", "eventRecordQPS", "eventBurst", "maxOpenFiles",
+	// CPUs that others give back are shared at once, whatever the period says.
+	"cpuManagerReconcilePeriod",
 	"containerLogMaxSize", "containerLogMaxFiles", "containerLogMaxWorkers", "containerLogMonitorInterval", "crashLoopBackOff",
 	"staticPodPath", "staticPodURL", "staticPodURLHeader", "fileCheckFrequency", "httpCheckFrequency",
 	"registerNode", "registerWithTaints", "providerID", "nodeStatusUpdateFrequency", "nodeStatusReportFrequency", "nodeLeaseDurationSeconds",

@@ -40,7 +40,10 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		head + "reservedSystemCPUs: all\n":                                                        `reservedSystemCPUs: "all" is no list of CPUs`,
 		head + "podPidsLimit: -2\n":                                                               "podPidsLimit: -2",
 		head + "memorySwap: {swapBehavior: All}\n":                                                `memorySwap.swapBehavior: "All"`,
-		head + "cgroupDriver: systemd\nport: 17\n":                                                "port: this kubelet does not support it",
+		head + "kubeAPIQPS: -1\n":                                                                 "kubeAPIQPS: -1",
+		head + "maxOpenFiles: -1\n":                                                               "maxOpenFiles: -1",
+		head + "port: 70000\n":                                                                    "port: 70000",
+		head + "cgroupDriver: systemd\nreadOnlyPort: 17\n":                                        "readOnlyPort: this kubelet does not support it",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -26,6 +26,8 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	or(&c.MaxPods, 110)
 	or(&c.CgroupDriver, "cgroupfs")
 	or(&c.ContentType, "application/vnd.kubernetes.protobuf")
+	orNew(&c.ResolverConfig, "/etc/resolv.conf")
+	or(&c.CPUManagerReconcilePeriod.Duration, 10*time.Second)
 	if c.NodeStatusUpdateFrequency.Duration > 0 {
 		or(&c.NodeStatusReportFrequency, c.NodeStatusUpdateFrequency)
 	}
@@ -66,6 +68,7 @@ func setDefaults(c *kubeletv1beta1.KubeletConfiguration) {
 	orNew(&c.EnableProfilingHandler, true)
 	orNew(&c.EnableDebugFlagsHandler, true)
 	orNew(&c.CPUCFSQuota, true)
+	orNew(&c.FailSwapOn, true)
 	orNew(&c.PodPidsLimit, -1)
 	or(&c.CPUManagerPolicy, NoCPUManager)
 	or(&c.MemoryManagerPolicy, NoMemoryManager)
