@@ -34,6 +34,7 @@ import (
 	"github.com/etalon-dev/etalon/reference/kubelet/logs"
 	"github.com/etalon-dev/etalon/reference/kubelet/metrics"
 	"github.com/etalon-dev/etalon/reference/kubelet/node"
+	"github.com/etalon-dev/etalon/reference/kubelet/podresources"
 	"github.com/etalon-dev/etalon/reference/kubelet/pods"
 	"github.com/etalon-dev/etalon/reference/kubelet/pressure"
 	"github.com/etalon-dev/etalon/reference/kubelet/resize"
@@ -170,6 +171,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	monitoring, err := podresources.Listen(filepath.Join(o.RootDir, "pod-resources"))
+	if err != nil {
+		return err
+	}
+	defer monitoring.Close()
 	listener, err := net.Listen("tcp", net.JoinHostPort(o.NodeIP, fmt.Sprint(o.Port)))
 	if err != nil {
 		return err
@@ -262,6 +268,11 @@ func Run(ctx context.Context, o Options) error {
 		}
 	})
 	group.Go(func() { manager.Run(ctx, complete) })
+	group.Go(func() {
+		if err := handing.monitored(manager, plugged).Serve(ctx, monitoring); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "What containers have for themselves cannot be asked any more")
+		}
+	})
 	group.Go(func() {
 		if err := plugged.Serve(registering); err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Device plugins cannot register any more")

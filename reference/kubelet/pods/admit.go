@@ -127,7 +127,10 @@ func (w *worker) admit(ctx context.Context) {
 		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)
 		return
 	}
-	w.prepareDevices(ctx)
+	if !known {
+		// What a pod lacks that runs already is seen to when its containers start again.
+		w.prepareDevices(ctx)
+	}
 }
 
 // take counts the pod among those that hold resources of the node, if it fits or always.
