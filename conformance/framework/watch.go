@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -98,6 +99,12 @@ func (f *Framework) WatchClaims(ctx context.Context, selector string) *Observer[
 func (f *Framework) WatchVolumes(ctx context.Context, selector string) *Observer[*corev1.PersistentVolume] {
 	GinkgoHelper()
 	return observe[*corev1.PersistentVolume](ctx, f, "volumes "+selector, f.API.CoreV1().PersistentVolumes(), metav1.ListOptions{LabelSelector: selector}, volumeLine)
+}
+
+// WatchNode observes one Node.
+func (f *Framework) WatchNode(ctx context.Context, name string) *Observer[*corev1.Node] {
+	GinkgoHelper()
+	return observe[*corev1.Node](ctx, f, "Node "+name, f.API.CoreV1().Nodes(), metav1.ListOptions{FieldSelector: metav1.ObjectNameField + "=" + name}, nodeLine)
 }
 
 // observe lists and watches until the spec's context ends. A watch that breaks resumes where it was.
@@ -228,4 +235,14 @@ func volumeLine(v *corev1.PersistentVolume) string {
 		claim = fmt.Sprintf("%s/%s (%s)", ref.Namespace, ref.Name, ref.UID)
 	}
 	return fmt.Sprintf("%s: %s %s, claim %s, deletionTimestamp %v, finalizers %v", v.Name, v.Status.Phase, v.Status.Message, claim, v.DeletionTimestamp, v.Finalizers)
+}
+
+func nodeLine(n *corev1.Node) string {
+	var amounts []string
+	for name, has := range n.Status.Capacity {
+		can := n.Status.Allocatable[name]
+		amounts = append(amounts, fmt.Sprintf("%s %s/%s", name, can.String(), has.String()))
+	}
+	slices.Sort(amounts)
+	return fmt.Sprintf("%s: unschedulable %v, taints %v, allocatable/capacity: %s", n.Name, n.Spec.Unschedulable, n.Spec.Taints, strings.Join(amounts, ", "))
 }
