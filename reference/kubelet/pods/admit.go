@@ -9,13 +9,14 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
-	resourcehelper "k8s.io/component-helpers/resource"
 	schedulinghelper "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 
 	"github.com/etalon-dev/etalon/reference/kubelet/devices"
 	"github.com/etalon-dev/etalon/reference/kubelet/events"
+	"github.com/etalon-dev/etalon/reference/kubelet/eviction"
+	"github.com/etalon-dev/etalon/reference/kubelet/static"
 	"github.com/etalon-dev/etalon/reference/kubelet/status"
 )
 
@@ -26,16 +27,32 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 	if os := pod.Spec.OS; os != nil && os.Name != v1.Linux {
 		return rejected("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
 	}
+	elsewhere := misplaced(node, pod, others)
+	// For want of resources others may have to end: not for a pod that could not be here all the same.
+	if elsewhere != nil && eviction.Critical(pod) {
+		return elsewhere
+	}
+	if name, message := lacks(node, pod, others); message != "" {
+		return rejected("OutOf"+string(name), message)
+	}
+	return elsewhere
+}
+
+// misplaced tells why the node is not one for the pod, whatever it has left of its resources; nil if it is.
+func misplaced(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 	if fits, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err != nil || !fits {
 		return rejected("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+	}
+	if clash(pod, others) {
+		return rejected("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
+	}
+	if static.Is(pod) { // which no taint keeps away
+		return nil
 	}
 	if taint, ok := schedulinghelper.FindMatchingUntoleratedTaint(klog.Background(), node.Spec.Taints, pod.Spec.Tolerations, func(t *v1.Taint) bool {
 		return t.Effect == v1.TaintEffectNoExecute
 	}, false); ok {
 		return rejected("TaintToleration", fmt.Sprintf("Predicate TaintToleration failed: node(s) had untolerated taint(s) {%s: %s}", taint.Key, taint.Value))
-	}
-	if name, message := lacks(node, pod, others); message != "" {
-		return rejected("OutOf"+string(name), message)
 	}
 	return nil
 }
@@ -43,16 +60,15 @@ func Admit(node *v1.Node, pod *v1.Pod, others []*v1.Pod) *status.Verdict {
 // lacks names the resource of which the others leave too little for the pod, and says so for users; both are empty
 // if there is enough.
 func lacks(node *v1.Node, pod *v1.Pod, others []*v1.Pod) (v1.ResourceName, string) {
-	used := v1.ResourceList{v1.ResourcePods: *resource.NewQuantity(int64(len(others)), resource.DecimalSI)}
+	used := v1.ResourceList{}
 	for _, other := range others {
-		for name, amount := range resourcehelper.PodRequests(other, resourcehelper.PodResourcesOptions{}) {
+		for name, amount := range requests(other) {
 			sum := used[name]
 			sum.Add(amount)
 			used[name] = sum
 		}
 	}
-	wanted := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	wanted[v1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	wanted := requests(pod)
 	for _, name := range inOrder(wanted) {
 		want, have := wanted[name], used[name]
 		has, known := node.Status.Allocatable[name]
@@ -68,6 +84,9 @@ func lacks(node *v1.Node, pod *v1.Pod, others []*v1.Pod) (v1.ResourceName, strin
 	}
 	return "", ""
 }
+
+// onePod is what each pod takes of the pods that a node can have.
+var onePod = resource.NewQuantity(1, resource.DecimalSI)
 
 func rejected(reason, message string) *status.Verdict {
 	return &status.Verdict{Reason: reason, Message: "Pod was rejected: " + message, Rejected: true}
@@ -112,7 +131,7 @@ func (w *worker) admit(ctx context.Context) {
 	if w.admitted || node == nil || w.pod.Spec.NodeName == "" || status.Final(w.pod.Status.Phase) {
 		return
 	}
-	w.admitted = true
+	w.admitted, w.waits = true, false
 	known := len(w.state.Sandboxes)+len(w.state.Containers) > 0 || w.pod.Status.StartTime != nil
 	if !known {
 		w.verdict = w.m.refuse(w.pod)
@@ -120,14 +139,18 @@ func (w *worker) admit(ctx context.Context) {
 	if w.verdict == nil {
 		w.verdict = w.m.take(node, w.pod, known)
 		if w.verdict != nil {
-			w.verdict = w.m.take(w.m.FreshNode(ctx), w.pod, known)
+			fresh := w.m.FreshNode(ctx)
+			if w.verdict = w.m.take(fresh, w.pod, known); w.verdict != nil {
+				w.waits, w.verdict = w.m.makeRoom(fresh, w.pod, w.verdict)
+				w.admitted = !w.waits
+			}
 		}
 	}
 	if w.verdict != nil {
 		w.m.Recorder.Event(events.Pod(w.pod), v1.EventTypeWarning, w.verdict.Reason, w.verdict.Message)
 		return
 	}
-	if !known {
+	if !known && !w.waits {
 		// What a pod lacks that runs already is seen to when its containers start again.
 		w.prepareDevices(ctx)
 	}
@@ -171,6 +194,7 @@ func (m *Manager) leave(uid types.UID) {
 	if _, held := m.taken[uid]; held {
 		delete(m.taken, uid)
 		delete(m.wishes, uid)
+		m.roomMade(uid)
 		m.unpin(uid)
 		m.classes.update(m.holders())
 		m.grant()

@@ -115,6 +115,9 @@ type Manager struct {
 	// wishes are changes of their resources that the node has not agreed to.
 	wishes  map[types.UID]*wish
 	running sync.WaitGroup
+	// makingRoom are pods that end for critical ones, and waiting those, which are told when one has ended.
+	makingRoom map[types.UID]bool
+	waiting    []types.UID
 	// closed: the node shuts down and takes no pods any more.
 	closed bool
 }

@@ -27,7 +27,7 @@ func (w *worker) advance(ctx context.Context, gone bool, now time.Time) time.Tim
 			w.end()
 		}
 	}
-	if w.stage == active {
+	if w.stage == active && !w.waits {
 		if at := w.pursue(ctx, now); !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -80,7 +80,7 @@ func (w *worker) judge(now time.Time) time.Time {
 
 // end has everything stopped.
 func (w *worker) end() {
-	w.stage = ending
+	w.stage, w.waits = ending, false
 	w.prober.Ending()
 	w.waiting = nil
 	clear(w.holds)

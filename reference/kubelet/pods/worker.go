@@ -61,8 +61,10 @@ type worker struct {
 	asked, pod *v1.Pod
 	resizing   resizing
 	admitted   bool
-	stage      stage
-	takenOn    time.Time
+	// waits: the pod is critical, and others end to make room for it. Until then nothing is said or done of it.
+	waits   bool
+	stage   stage
+	takenOn time.Time
 	// state is what the runtime said of the pod; stale, that it may say something else by now.
 	state   *runtime.Pod
 	stale   bool
@@ -187,7 +189,7 @@ func (w *worker) step(ctx context.Context) time.Duration {
 	w.prober.Sync(ctx, w.pod, w.state, w.address())
 	now := time.Now()
 	next := w.advance(ctx, gone, now)
-	if w.stage < released {
+	if w.stage < released && !w.waits {
 		w.report(now)
 	}
 	w.mu.Lock()

@@ -42,6 +42,8 @@ type Verdict struct {
 	Rejected bool
 	// Disruption, if not empty, is the reason of the condition DisruptionTarget: the pod is not at fault.
 	Disruption string
+	// Cause is the message of that condition, if it is another than Message.
+	Cause string
 }
 
 // Compute returns the pod's whole status. Conditions and fields that are not the agent's are

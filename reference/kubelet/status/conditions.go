@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -90,7 +91,7 @@ func disruption(in Input, s v1.PodStatus) *v1.PodCondition {
 	if in.Verdict == nil || in.Verdict.Disruption == "" || !final(s.Phase) {
 		return nil
 	}
-	c := v1.PodCondition{Type: v1.DisruptionTarget, Status: v1.ConditionTrue, Reason: in.Verdict.Disruption, Message: in.Verdict.Message,
+	c := v1.PodCondition{Type: v1.DisruptionTarget, Status: v1.ConditionTrue, Reason: in.Verdict.Disruption, Message: cmp.Or(in.Verdict.Cause, in.Verdict.Message),
 		ObservedGeneration: in.Pod.Generation, LastTransitionTime: metav1.NewTime(in.Now)}
 	if old := condition(in.Pod, c.Type); old != nil && old.Status == c.Status {
 		c.LastTransitionTime = old.LastTransitionTime
