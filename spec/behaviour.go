@@ -80,6 +80,12 @@ const StaticPods = "static-pods"
 // PodPidsLimit is the need that kubelets bound the processes of a pod, to a number that a test may try to exceed.
 const PodPidsLimit = "pod-pids-limit"
 
+// HugePages is the need of a node that has huge pages of 2 MiB, RuntimeHandlers that of one that names a handler of its runtime.
+const (
+	HugePages       = "huge-pages"
+	RuntimeHandlers = "runtime-handlers"
+)
+
 // DefaultStorageClass is the need of a default StorageClass whose provisioner makes volumes on demand.
 const DefaultStorageClass = "default-storage-class"
 
@@ -100,13 +106,13 @@ const LocalRegistry = "local-registry"
 const FreeGroup = "free-group:"
 
 // KnownNeed says whether need is one that a run can detect: "nodes:N" with N ≥ 1, StandInNodes, PodMetrics, StaticPods, PodPidsLimit,
-// DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry, or FreeGroup and a group.
+// HugePages, RuntimeHandlers, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry, or FreeGroup and a group.
 func KnownNeed(need string) bool {
 	if group, found := strings.CutPrefix(need, FreeGroup); found {
 		return strings.Contains(group, ".")
 	}
 	switch need {
-	case StandInNodes, PodMetrics, StaticPods, PodPidsLimit, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry:
+	case StandInNodes, PodMetrics, StaticPods, PodPidsLimit, HugePages, RuntimeHandlers, DefaultStorageClass, KubeletDirectory, UserNamespaces, SupplementalGroupsPolicy, LocalRegistry:
 		return true
 	}
 	count, found := strings.CutPrefix(need, "nodes:")

@@ -30,6 +30,9 @@ func (f *Framework) skipUnless(ctx context.Context, needs []string) {
 		if need == spec.PodPidsLimit {
 			f.skipWithoutPidsLimit(ctx)
 		}
+		if need == spec.HugePages || need == spec.RuntimeHandlers {
+			f.skipUnlessANodeHas(ctx, need)
+		}
 		if need == spec.DefaultStorageClass {
 			f.skipWithoutDefaultClass(ctx)
 		}
@@ -125,4 +128,22 @@ func (f *Framework) skipUnlessNodesHave(ctx context.Context, need string) {
 			Skip(fmt.Sprintf("needs %s: node %s does not have it, by its status", need, node.Name))
 		}
 	}
+}
+
+// skipUnlessANodeHas skips the spec unless one of the usable nodes says that it has what is needed.
+func (f *Framework) skipUnlessANodeHas(ctx context.Context, need string) {
+	GinkgoHelper()
+	nodes := f.Nodes(ctx)
+	for _, node := range nodes {
+		pages := node.Status.Allocatable[corev1.ResourceHugePagesPrefix+"2Mi"]
+		if need == spec.HugePages && pages.Value() >= 4<<20 {
+			return
+		}
+		for _, handler := range node.Status.RuntimeHandlers {
+			if need == spec.RuntimeHandlers && handler.Name != "" {
+				return
+			}
+		}
+	}
+	Skip(fmt.Sprintf("needs %s: none of the %d usable nodes has them, by its status", need, len(nodes)))
 }

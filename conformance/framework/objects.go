@@ -24,7 +24,7 @@ type Object interface {
 
 // clusterScoped are the kinds we use that live in no namespace.
 var clusterScoped = map[string]bool{
-	"Namespace": true, "Node": true, "ClusterRole": true, "ClusterRoleBinding": true,
+	"ClusterTrustBundle": true, "Namespace": true, "Node": true, "ClusterRole": true, "ClusterRoleBinding": true,
 	"PersistentVolume": true, "StorageClass": true, "RuntimeClass": true, "PriorityClass": true,
 	"ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
 	"MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
