@@ -50,6 +50,8 @@ var _ = Describe("trust bundles", func() {
 	waitFile := func(ctx context.Context, pod string, anchors ...string) {
 		GinkgoHelper()
 		f.WaitUntil(ctx, "the pod's file has exactly the anchors that are to be trusted", VolumeSyncTimeout, func(ctx context.Context) (bool, string) {
+			// A changed pod is looked at before the kubelet's sync period is over.
+			f.Patch(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod}}, `{"metadata":{"annotations":{"look":"`+time.Now().String()+`"}}}`)
 			out, err := f.TryExec(ctx, pod, "", nil, "/tool", "cat", "/trust/ca.pem")
 			for _, one := range anchors {
 				if strings.Count(out.Stdout, one) != 1 {
