@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -43,6 +44,39 @@ var _ = Describe("how CSI drivers are asked", func() {
 		Expect(message).To(And(HavePrefix("AttachVolume.Attach failed for volume %q : ", d.volumeOf(ctx, "data")),
 			HaveSuffix("rpc error: code = InvalidArgument desc = ControllerPublishVolume is refused")))
 		Expect(d.calls(ctx, "NodeStageVolume", "NodePublishVolume")).To(BeEmpty(), "a volume that is not attached is not mounted")
+	})
+
+	f.It("storage/csi-mount-refused", func(ctx SpecContext) {
+		d := startDriver(ctx, f, refusing("NodeStageVolume"))
+		f.Create(ctx, d.claim("data"))
+		pod := d.consumer("user", fromClaim("data"))
+		pods := f.WatchPod(ctx, "user")
+		f.Create(ctx, pod)
+		Expect(f.WaitEvent(ctx, pod, "FailedMount").Message).To(Equal(fmt.Sprintf(
+			"MountVolume.MountDevice failed for volume %q : rpc error: code = InvalidArgument desc = NodeStageVolume is refused", d.volumeOf(ctx, "data"))))
+		pods.MustReach(ctx, "the container waits for its volume", func(all []*corev1.Pod) bool {
+			return len(all) == 1 && len(all[0].Status.ContainerStatuses) == 1 && all[0].Status.ContainerStatuses[0].State.Waiting != nil &&
+				all[0].Status.ContainerStatuses[0].State.Waiting.Reason == "ContainerCreating"
+		})
+		Expect(d.calls(ctx, "NodePublishVolume")).To(BeEmpty(), "what is not staged is not published")
+	})
+
+	f.It("storage/csi-access-modes", func(ctx SpecContext) {
+		d := startDriver(ctx, f)
+		shared, alone := d.claim("shared"), d.claim("alone")
+		alone.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}
+		f.Create(ctx, shared, alone)
+		pod := d.consumer("user", fromClaim("shared"))
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "alone", VolumeSource: fromClaim("alone")})
+		pod.Spec.Containers[0].VolumeMounts = append(pod.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "alone", MountPath: "/alone"})
+		d.start(ctx, pod)
+		for _, c := range d.calls(ctx, "NodeStageVolume", "NodePublishVolume") {
+			if c.Volume == d.volumeOf(ctx, "alone") {
+				Expect(c.Mode).To(Equal("SINGLE_NODE_SINGLE_WRITER"), c.Method)
+			} else {
+				Expect(c.Mode).To(Equal("SINGLE_NODE_MULTI_WRITER"), c.Method)
+			}
+		}
 	})
 
 	f.It("storage/csi-mount-options", func(ctx SpecContext) {

@@ -53,6 +53,45 @@ var _ = Describe("the volumes of CSI drivers", func() {
 		Expect(f.MustExec(ctx, "user", "", "/tool", "stat", "/data")).NotTo(ContainSubstring(":4321"))
 	})
 
+	f.It("storage/csi-fs-group-by-type", func(ctx SpecContext) {
+		byType := driverWith(func(s *storagev1.CSIDriverSpec) {
+			s.FSGroupPolicy = ptr.To(storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy)
+		})
+		d := startDriver(ctx, f, byType, classWith(func(c *storagev1.StorageClass) { c.Parameters["csi.storage.k8s.io/fstype"] = "ext4" }))
+		many := d.claim("many")
+		many.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
+		f.Create(ctx, d.claim("data"), many)
+		pod := ofGroup(d.consumer("user", fromClaim("data")), 4321)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "many", VolumeSource: fromClaim("many")})
+		pod.Spec.Containers[0].VolumeMounts = append(pod.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "many", MountPath: "/many"})
+		d.start(ctx, pod)
+		Expect(d.calls(ctx, "NodeStageVolume")[0].FSType).To(Equal("ext4"))
+		Expect(f.MustExec(ctx, "user", "", "/tool", "stat", "/data")).To(ContainSubstring(":4321"), "a file system of one node is the group's")
+		Expect(f.MustExec(ctx, "user", "", "/tool", "stat", "/many")).NotTo(ContainSubstring(":4321"), "one of many nodes is not")
+	})
+
+	f.It("storage/fs-group-on-root-mismatch", func(ctx SpecContext) {
+		d := startDriver(ctx, f)
+		f.Create(ctx, d.claim("data"))
+		first := ofGroup(d.consumer("first", fromClaim("data")), 4321)
+		first.Spec.SecurityContext.RunAsUser = ptr.To[int64](0)
+		d.start(ctx, first)
+		f.MustExec(ctx, "first", "", "/tool", "write", "/data/file", "x")
+		f.MustExec(ctx, "first", "", "/tool", "chown", "0:7", "/data/file")
+		d.end(ctx, first)
+
+		lazy := ofGroup(d.consumer("lazy", fromClaim("data")), 4321)
+		lazy.Spec.SecurityContext.FSGroupChangePolicy = ptr.To(corev1.FSGroupChangeOnRootMismatch)
+		d.start(ctx, lazy)
+		Expect(f.MustExec(ctx, "lazy", "", "/tool", "stat", "/data/file")).To(ContainSubstring(" 0:7 "), "the volume's root is the group's already")
+		d.end(ctx, lazy)
+
+		other := ofGroup(d.consumer("other", fromClaim("data")), 5432)
+		other.Spec.SecurityContext.FSGroupChangePolicy = ptr.To(corev1.FSGroupChangeOnRootMismatch)
+		d.start(ctx, other)
+		Expect(f.MustExec(ctx, "other", "", "/tool", "stat", "/data/file")).To(ContainSubstring(":5432 "), "the volume's root was another group's")
+	})
+
 	f.It("storage/csi-stats", func(ctx SpecContext) {
 		d := startDriver(ctx, f)
 		f.Create(ctx, d.claim("data"))
@@ -66,6 +105,47 @@ var _ = Describe("the volumes of CSI drivers", func() {
 			HaveField("UsedBytes", HaveValue(BeEquivalentTo(5))),
 			HaveField("AvailableBytes", HaveValue(BeEquivalentTo(8<<20-5))),
 		), "the summary says of the volume what its driver does")
+	})
+
+	f.It("storage/csi-expansion-offline", func(ctx SpecContext) {
+		d := startDriver(ctx, f)
+		pvcs := f.WatchClaims(ctx, "")
+		c := d.claim("data")
+		f.Create(ctx, c)
+		first := d.consumer("first", fromClaim("data"))
+		d.start(ctx, first)
+		d.end(ctx, first)
+		f.Edit(ctx, c, func() { c.Spec.Resources.Requests = size("16Mi") })
+		waiting := pvcs.MustReach(ctx, "the claim waits for a node", func(all []*corev1.PersistentVolumeClaim) bool {
+			return len(all) == 1 && all[0].Status.AllocatedResourceStatuses[corev1.ResourceStorage] == corev1.PersistentVolumeClaimNodeResizePending
+		})[0]
+		Expect(waiting.Status.Capacity.Storage().Value()).To(BeEquivalentTo(8<<20), "it is no larger yet")
+		Expect(d.calls(ctx, "NodeExpandVolume")).To(BeEmpty())
+		d.start(ctx, d.consumer("second", fromClaim("data")))
+		f.Get(ctx, c)
+		Expect(c.Status.Capacity.Storage().Value()).To(BeEquivalentTo(16<<20), "the pod started with the larger volume")
+		Expect(c.Status.AllocatedResourceStatuses).To(BeEmpty())
+		Expect(methodsOf(d.calls(ctx, "NodeExpandVolume"))).To(Equal([]string{"NodeExpandVolume"}))
+	})
+
+	f.It("storage/csi-expansion-refused", func(ctx SpecContext) {
+		d := startDriver(ctx, f, refusing("NodeExpandVolume"))
+		pvcs := f.WatchClaims(ctx, "")
+		c := d.claim("data")
+		f.Create(ctx, c)
+		pod := d.consumer("user", fromClaim("data"))
+		d.start(ctx, pod)
+		f.Edit(ctx, c, func() { c.Spec.Resources.Requests = size("16Mi") })
+		d.touchWhenExpanded(ctx, pvcs, pod, 16<<20)
+		Expect(f.WaitEvent(ctx, pod, "VolumeResizeFailed").Message).To(And(
+			ContainSubstring("NodeExpandVolume"), ContainSubstring(c.Spec.VolumeName), HaveSuffix("NodeExpandVolume is refused")))
+		pvcs.MustReach(ctx, "the claim tells that its volume cannot grow", func(all []*corev1.PersistentVolumeClaim) bool {
+			return len(all) == 1 && all[0].Status.AllocatedResourceStatuses[corev1.ResourceStorage] == corev1.PersistentVolumeClaimNodeResizeInfeasible
+		})
+		f.Get(ctx, pod)
+		Expect(Ready(pod)).To(BeTrue(), "the pod runs on")
+		f.Get(ctx, c)
+		Expect(c.Status.Capacity.Storage().Value()).To(BeEquivalentTo(8 << 20))
 	})
 })
 
