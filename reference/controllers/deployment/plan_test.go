@@ -68,6 +68,35 @@ func TestScalingInProportion(t *testing.T) {
 	}
 }
 
+// While a set still has pods that it is to lose, no other may grow by as many: together they would be too many.
+func TestNobodyGetsAShareThatAnotherHasYet(t *testing.T) {
+	for name, test := range map[string]struct {
+		late func(*appsv1.ReplicaSet)
+		want bool
+	}{
+		"pods not deleted yet":   {func(rs *appsv1.ReplicaSet) { rs.Status.Replicas = 3 }, false},
+		"resized without a word": {func(rs *appsv1.ReplicaSet) { rs.Generation++ }, false},
+		"all as it should be":    {func(*appsv1.ReplicaSet) {}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(8, rolling("1", "1"))
+			c.settle(t)
+			c.deploy(2)
+			c.reconcile()
+			for _, rs := range c.sets {
+				rs.Status.ObservedGeneration = rs.Generation
+				rs.Status.Replicas = size(rs)
+			}
+			current, old := split(c.d, c.sets)
+			c.d.Spec.Paused, c.d.Spec.Replicas = true, ptr.To[int32](12)
+			test.late(old[0])
+			if test.late(current); (rescale(c.d, current, old) != nil) != test.want {
+				t.Errorf("rescaled: %t, want %t, with %v", !test.want, test.want, describe(c.sets))
+			}
+		})
+	}
+}
+
 // Going back to a template finds its set again and makes it the latest.
 func TestRollbackTakesTheOldSet(t *testing.T) {
 	c := newCluster(2, appsv1.DeploymentStrategy{})

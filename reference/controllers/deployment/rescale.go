@@ -28,6 +28,9 @@ func rescale(d *appsv1.Deployment, current *appsv1.ReplicaSet, old []*appsv1.Rep
 		}
 		return changes
 	case isRolling(d):
+		if mostPods(d) > sum(used, size) && shrinking(sets) {
+			return nil // what is too many in one set may be there yet when another has its share
+		}
 		return shareOut(d, used)
 	}
 	return nil
@@ -40,6 +43,11 @@ func saturated(d *appsv1.Deployment, current *appsv1.ReplicaSet) bool {
 	}
 	desired, ok := intAnnotation(current, desiredReplicasAnnotation)
 	return ok && size(current) == wanted(d) && desired == wanted(d) && current.Status.AvailableReplicas == wanted(d)
+}
+
+// shrinking reports whether a set has, or may have, more pods than it is to have.
+func shrinking(sets []*appsv1.ReplicaSet) bool {
+	return slices.ContainsFunc(sets, unsettled) || sum(sets, mostLive) > sum(sets, size)
 }
 
 // shareOut changes the sizes of the sets so that they add up to the most pods
