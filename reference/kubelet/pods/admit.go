@@ -85,6 +85,17 @@ func lacks(node *v1.Node, pod *v1.Pod, others []*v1.Pod) (v1.ResourceName, strin
 	return "", ""
 }
 
+// lacksWord tells whether the pod requests an extended resource of which the node says nothing: somebody may have
+// advertised it a moment ago.
+func lacksWord(node *v1.Node, pod *v1.Pod) bool {
+	for name := range requests(pod) {
+		if _, known := node.Status.Allocatable[name]; !known && devices.Extended(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // onePod is what each pod takes of the pods that a node can have.
 var onePod = resource.NewQuantity(1, resource.DecimalSI)
 
@@ -135,6 +146,9 @@ func (w *worker) admit(ctx context.Context) {
 	known := len(w.state.Sandboxes)+len(w.state.Containers) > 0 || w.pod.Status.StartTime != nil
 	if !known {
 		w.verdict = w.m.refuse(w.pod)
+		if lacksWord(node, w.pod) {
+			node = w.m.FreshNode(ctx)
+		}
 	}
 	if w.verdict == nil {
 		w.verdict = w.m.take(node, w.pod, known)

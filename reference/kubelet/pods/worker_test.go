@@ -375,6 +375,33 @@ func TestAPodIsRefusedOnlyByTheNodeAsItIs(t *testing.T) {
 	}
 }
 
+// A resource that was advertised a moment ago is counted, though the agent has not heard of it yet.
+func TestAPodIsRefusedByWhatWasAdvertisedMeanwhile(t *testing.T) {
+	const unit = "example.org/unit"
+	node := func(units string) *v1.Node {
+		n := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"},
+			Status: v1.NodeStatus{Allocatable: v1.ResourceList{v1.ResourcePods: resource.MustParse("110")}}}
+		if units != "" {
+			n.Status.Allocatable[unit] = resource.MustParse(units)
+		}
+		return n
+	}
+	for units, want := range map[string]v1.PodPhase{"1": v1.PodFailed, "2": v1.PodRunning, "": v1.PodRunning} {
+		t.Run("advertised: "+units, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pod := simple(v1.RestartPolicyAlways)
+				pod.Spec.Containers[0].Resources.Requests = v1.ResourceList{unit: resource.MustParse("2")}
+				r := newRigOn(t, node(""), node(units), pod)
+				defer r.stop()
+				r.settle()
+				if s := r.get("p").Status; s.Phase != want {
+					t.Errorf("got %s (%s), wanted %s", s.Phase, s.Reason, want)
+				}
+			})
+		})
+	}
+}
+
 func TestAnEphemeralContainerIsStartedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, simple(v1.RestartPolicyAlways))
